@@ -1,0 +1,17 @@
+"""Everything this package raises on purpose; every message says what to do about it."""
+
+
+class AntiphonError(Exception):
+    """The root: catch this to catch all that is ours."""
+
+
+class NodeError(AntiphonError):
+    """A model or provider failed; it ends the turn it was needed for."""
+
+
+class NodeUnavailable(NodeError):
+    """A model could not be reached, or its library is not installed."""
+
+
+class UsageError(AntiphonError):
+    """The caller's mistake, raised before any task starts."""
