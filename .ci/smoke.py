@@ -1,0 +1,39 @@
+"""Imports every module of the installed package, and misses those the wheel forgot.
+
+Run by the Python of the environment that the wheel is installed in; the argument is the checkout.
+"""
+
+import importlib
+import importlib.metadata
+import sys
+from pathlib import Path
+
+import antiphon
+
+checkout = Path(sys.argv[1]).resolve()
+installed = Path(antiphon.__file__).resolve().parent
+if checkout in installed.parents:
+    sys.exit(f"this is the checkout, not the wheel: {installed}")
+
+folders = {"agent": Path(), "pipeline": Path("pipeline"), "nodes": Path("nodes")}
+wanted = {
+    str(place / file.relative_to(checkout / folder))
+    for folder, place in folders.items()
+    for file in (checkout / folder).rglob("*")
+    if file.suffix in (".py", ".typed")
+}
+there = {str(file.relative_to(installed)) for file in installed.rglob("*") if file.is_file()}
+if missing := sorted(wanted - there):
+    sys.exit(f"the wheel lacks {', '.join(missing)}")
+
+names = ["antiphon." + name[:-3].replace("/", ".") for name in wanted if name.endswith(".py")]
+for name in sorted(name.removesuffix(".__init__") for name in names):
+    importlib.import_module(name)
+
+files = importlib.metadata.files("antiphon") or []
+if not any(file.name == "LICENSE" for file in files):
+    sys.exit("the wheel holds no LICENSE")
+strays = {file.parts[0] for file in files} & {"agent", "pipeline", "nodes", "tests", "samples"}
+if strays:
+    sys.exit(f"the wheel also installs {', '.join(sorted(strays))} at the top level")
+print(f"{len(names)} modules import from the wheel")  # noqa: T201

@@ -1,0 +1,73 @@
+# The first `make run` or `make test` makes $(VENV) and installs into it; the next ones only check.
+# Another Python: make test PYTHON=python3.12 VENV=.venv-3.12
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+SAMPLE ?= samples/interruptions.py
+ARGS ?= --wav samples/callers/interrupts.wav --out out
+TESTS ?= tests
+FUZZ ?= 20000
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+LIST_MODULES := { pwd; ls -d build/__editable__.antiphon-* 2>/dev/null; \
+	find agent pipeline nodes -type f ! -name '*.pyc' | LC_ALL=C sort; }
+
+.PHONY: help run test check bench fuzz wheel clean install FORCE
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make run      hold a spoken conversation with the recorded caller (ARGS= for your microphone)"
+	@echo "make test     run the tests (TESTS=tests/pipeline for some of them)"
+	@echo "make check    formatting, lint, types and the layers"
+	@echo "make bench    measure, next to LiveKit's own session"
+	@echo "make fuzz     run FUZZ=$(FUZZ) random interleavings"
+	@echo "make wheel    build the wheel and try it in a clean environment"
+	@echo "make clean    remove caches and results"
+	@echo "PYTHON=python3.12 VENV=.venv-3.12 choose another interpreter"
+
+run: install
+	$(BIN)/antiphon console $(SAMPLE) $(ARGS)
+
+test: install
+	$(BIN)/python -m pytest $(TESTS) $(PYTEST_ARGS)
+
+# The package is checked by its installed name: its classes would otherwise exist twice for mypy.
+check: install
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy -p antiphon
+	$(BIN)/python -m mypy $(wildcard tests samples bench)
+	$(BIN)/python -m pytest -q tests/test_layers.py
+
+bench: install
+	$(BIN)/python -m bench
+
+fuzz: install
+	ANTIPHON_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/behaviours -k fuzz --timeout=0 $(PYTEST_ARGS)
+
+wheel: install
+	.ci/wheel $(BIN)/python
+
+# build/ holds the links of the editable install: without it the package is gone.
+clean:
+	rm -rf .mypy_cache .ruff_cache .pytest_cache dist out
+	find agent pipeline nodes tests samples bench -name __pycache__ -prune -exec rm -rf {} +
+
+install: $(VENV)/.installed
+
+$(VENV)/.dependencies: pyproject.toml .ci/venv
+	@PYTHON="$(PYTHON)" .ci/venv $(VENV)
+	@echo "==> installing antiphon and what it needs (the first time takes a minute or two)"
+	$(PIP) install "setuptools>=77" -e ".[local,dev]"
+	@touch $@
+
+# A strict editable install is a tree of links, one for each module there was when it was made:
+# a new, renamed or lost module, a moved checkout or a lost build/ means linking again.
+$(VENV)/.modules: $(VENV)/.dependencies FORCE
+	@$(LIST_MODULES) > $@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(VENV)/.installed: $(VENV)/.modules
+	@echo "==> linking the modules into $(VENV)"
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@$(LIST_MODULES) > $(VENV)/.modules
+	@touch $@
