@@ -55,7 +55,7 @@ class Cough:
             for length in (0.14, 0.18)
         ]
         cough = np.concatenate([bursts[0], np.zeros(int(0.06 * RATE)), bursts[1]])
-        return cough * (0.8 * PEAK / np.abs(cough).max())
+        return cough * (0.8 * PEAK / float(np.abs(cough).max()))
 
 
 CALLERS: dict[str, list[tuple[float, Words | Hum | Cough]]] = {
@@ -93,7 +93,7 @@ def flite(*arguments: str) -> Sound:
             said = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float64)
     sounding = np.flatnonzero(np.abs(said) > 0.01 * np.abs(said).max())
     said = said[sounding[0] : sounding[-1] + 1]
-    return said * (PEAK / np.abs(said).max())
+    return said * (PEAK / float(np.abs(said).max()))
 
 
 def band(noise: Sound, low: float, high: float) -> Sound:
