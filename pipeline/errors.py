@@ -15,3 +15,7 @@ class NodeUnavailable(NodeError):
 
 class UsageError(AntiphonError):
     """The caller's mistake, raised before any task starts."""
+
+
+class BadAudio(AntiphonError):
+    """A sound file cannot be read or written; the message says why, in one line."""
