@@ -1,0 +1,241 @@
+"""Text to speech with no key: flite where Debian's library is installed, else espeak-ng.
+
+A text goes to the engine in portions of at most 15 s of speech, each awaited in the engine's one
+thread, so no text however long fills the memory and no session waits long for another. Sound
+arrives on the loop in 20 ms frames as it is made; every portion's word times come before its
+first frame.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from livekit.agents import APIConnectOptions, APIError, APIStatusError, tts, utils
+from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
+from livekit.agents.voice.io import TimedString
+
+from antiphon.nodes.local import espeak, flite
+from antiphon.nodes.local.script import Listener, Mark, Script, portions
+from antiphon.pipeline.errors import NodeError, NodeUnavailable, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+AHEAD = 10.0
+"""Seconds of sound made and not yet taken, at which synthesis waits for its listener."""
+_UNSPEAKABLE = 499
+"""LiveKit ends a request that fails with this status quietly, with no audio and no error."""
+
+
+class _Engine(Protocol):
+    def say(self, script: Script, voice: str, speed: float, listener: Listener) -> None: ...
+
+
+class TTS(tts.TTS[str]):
+    """A voice of this machine, with every word's time; no streaming input: one text, one request.
+
+    `engine` "auto" takes flite when it is installed, else espeak-ng. `voice` is the engine's own
+    name ("rms", "slt" …; "en-us", "de" …). `speed` 1.0 is the voice's own pace, 2.0 twice it.
+    Raises NodeUnavailable, naming the command that helps, when the engine is not installed.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Literal["auto", "flite", "espeak"] = "auto",
+        voice: str | None = None,
+        speed: float = 1.0,
+    ) -> None:
+        if not 0.3 <= speed <= 3.0:
+            raise UsageError(f"speed is 0.3 to 3.0 times the voice's own pace, not {speed}")
+
+        self._engine = _choose(engine)
+        self._voice = voice or ("rms" if self._engine == "flite" else "en-us")
+        self._speed = speed
+        (flite if self._engine == "flite" else espeak).available(self._voice)
+        super().__init__(
+            capabilities=tts.TTSCapabilities(streaming=False, aligned_transcript=True),
+            sample_rate=flite.VOICES[self._voice] if self._engine == "flite" else 22050,
+            num_channels=1,
+        )
+
+    @property
+    def model(self) -> str:
+        return f"local/{self._engine}"
+
+    @property
+    def provider(self) -> str:
+        return "antiphon"
+
+    @property
+    def quality(self) -> str:
+        """One honest line about how it sounds."""
+        return flite.QUALITY if self._engine == "flite" else espeak.QUALITY
+
+    def synthesize(
+        self, text: str, *, conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS
+    ) -> Speech:
+        return Speech(
+            tts=self,
+            input_text=text,
+            conn_options=conn_options,
+            engine=self._engine,
+            voice=self._voice,
+            speed=self._speed,
+        )
+
+
+class Speech(tts.ChunkedStream):
+    """One text being spoken. Mutable: seconds made and taken, and the call into the engine."""
+
+    def __init__(
+        self,
+        *,
+        tts: TTS,
+        input_text: str,
+        conn_options: APIConnectOptions,
+        engine: str,
+        voice: str,
+        speed: float,
+    ) -> None:
+        self._spell = flite.spell if engine == "flite" else espeak.spell
+        self._say = functools.partial(_say, engine, voice, speed)
+        self._thread = _thread(engine)
+        self._made = self._taken = 0.0
+        self._took = asyncio.Event()
+        super().__init__(tts=tts, input_text=input_text, conn_options=conn_options)
+
+    async def __anext__(self) -> tts.SynthesizedAudio:
+        audio = await super().__anext__()
+        self._taken += audio.frame.duration
+        self._took.set()
+        return audio
+
+    async def _run(self, output_emitter: tts.AudioEmitter) -> None:
+        self._made = self._taken = 0.0
+        unsaid = ""
+
+        for portion in portions(self._input_text):
+            script = Script(unsaid + portion, self._spell)
+            if not script:
+                unsaid += portion
+                continue
+
+            unsaid = ""
+            await self._wait_for_listener()
+            await self._speak(script, output_emitter)
+
+        if not self._made:
+            raise APIStatusError("there is nothing to say aloud", status_code=_UNSPEAKABLE)
+        if unsaid:
+            output_emitter.push_timed_transcript(
+                TimedString(unsaid, start_time=self._made, end_time=self._made)
+            )
+
+    async def _wait_for_listener(self) -> None:
+        while self._made - self._taken > AHEAD:
+            self._took.clear()
+            await self._took.wait()
+
+    async def _speak(self, script: Script, emitter: tts.AudioEmitter) -> None:
+        loop = asyncio.get_running_loop()
+        rate = self._tts.sample_rate
+        beginning = self._made
+
+        def begin(marks: Sequence[Mark]) -> None:
+            if not self._made:
+                emitter.initialize(
+                    request_id=utils.shortuuid("speech_"),
+                    sample_rate=rate,
+                    num_channels=1,
+                    mime_type="audio/pcm",
+                    frame_size_ms=20,
+                )
+            for word in script.timed(marks):
+                start, end = beginning + word.start, beginning + word.end
+                emitter.push_timed_transcript(
+                    TimedString(word.text, start_time=start, end_time=end)
+                )
+
+        def hear(pcm: bytes) -> None:
+            emitter.push(pcm)
+            self._made += len(pcm) / 2 / rate
+
+        call = _Call(loop, begin, hear)
+        try:
+            await loop.run_in_executor(self._thread, self._say, script, call)
+        except NodeError as error:
+            raise APIError(str(error), retryable=False) from error
+        finally:
+            call.stop()
+
+
+class _Call:
+    """A call into an engine, as the engine's thread sees it. Mutable: whether it is wanted."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        begin: Callable[[Sequence[Mark]], None],
+        hear: Callable[[bytes], None],
+    ) -> None:
+        self._loop = loop
+        self._begin = begin
+        self._hear = hear
+        self._wanted = True
+
+    def stop(self) -> None:
+        """Want no more: the engine stops at its next callback, and nobody waits for it."""
+        self._wanted = False
+
+    def begin(self, marks: Sequence[Mark]) -> None:
+        self._send(self._begin, marks)
+
+    def hear(self, pcm: bytes) -> bool:
+        if pcm and self._wanted:
+            self._send(self._hear, pcm)
+
+        return self._wanted
+
+    def _send(self, act: Callable[..., None], argument: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._arrive, act, argument)
+        except RuntimeError:
+            # The loop was closed in the middle of a word: there is nobody to hear the rest.
+            self._wanted = False
+
+    def _arrive(self, act: Callable[..., None], argument: object) -> None:
+        if self._wanted:
+            act(argument)
+
+
+def _choose(engine: str) -> Literal["flite", "espeak"]:
+    match engine:
+        case "flite" | "espeak":
+            return engine
+        case "auto":
+            try:
+                flite.available()
+            except NodeUnavailable:
+                return "espeak"
+            return "flite"
+        case _:
+            raise UsageError(f"no engine is called {engine!r}: take 'auto', 'flite' or 'espeak'")
+
+
+def _say(engine: str, voice: str, speed: float, script: Script, listener: Listener) -> None:
+    _loaded(engine).say(script, voice, speed, listener)
+
+
+@functools.cache
+def _loaded(engine: str) -> _Engine:
+    """The one of its kind in this process: the libraries' state is global."""
+    return flite.Flite() if engine == "flite" else espeak.Espeak()
+
+
+@functools.cache
+def _thread(engine: str) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"antiphon-{engine}")
