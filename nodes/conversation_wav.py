@@ -36,6 +36,8 @@ class ConversationWav:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # No buffer: what was written is there when the process is not.
             self._file: FileIO | None = FileIO(self.path, "w+")
+        except FileExistsError:
+            raise BadAudio(f"cannot write {path}: {self.path.parent} is not a folder") from None
         except OSError as error:
             raise BadAudio(f"cannot write {path}: {error.strerror}") from error
         self._write_header()
