@@ -1,5 +1,7 @@
 """Everything this package raises on purpose; every message says what to do about it."""
 
+from __future__ import annotations
+
 
 class AntiphonError(Exception):
     """The root: catch this to catch all that is ours."""
@@ -19,3 +21,11 @@ class UsageError(AntiphonError):
 
 class BadAudio(AntiphonError):
     """A sound file cannot be read or written; the message says why, in one line."""
+
+
+class NodeTimeout(NodeError):
+    """A node said nothing for too long."""
+
+    @classmethod
+    def after(cls, node: str, seconds: float) -> NodeTimeout:
+        return cls(f"{node} gave nothing for {seconds:g} s; it was given up")

@@ -1,0 +1,46 @@
+"""Has the user finished? Pure functions of evidence; every time is anchored at the last voice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from antiphon.pipeline.turns import Rules
+
+
+def patience(rules: Rules, score: float | None, threshold: float) -> float:
+    """Seconds from the last voiced frame to the end of the turn.
+
+    `score` is an end-of-turn model's probability that the user has finished, None without one;
+    below `threshold` the turn waits `max_delay`, as LiveKit documents it.
+    """
+    if score is not None and score < threshold:
+        return rules.max_delay
+    return rules.min_delay
+
+
+def same_words(one: str, other: str) -> bool:
+    """True when two transcripts differ in nothing but case, punctuation and spacing."""
+    return _plain(one) == _plain(other)
+
+
+def without_handed(text: str, handed: str) -> str:
+    """What of a final transcript is new, when `handed` was already passed on from its interim.
+
+    Only a final that *begins with* those words is shortened: when in doubt, words are repeated
+    rather than lost.
+    """
+    before = _plain(handed)
+    if not before or _plain(text)[: len(before)] != before:
+        return text
+
+    pieces = text.split()
+    seen: list[str] = []
+    while pieces and seen != before:
+        seen += _plain(pieces.pop(0))
+    return " ".join(pieces) if seen == before else text
+
+
+def _plain(text: str) -> list[str]:
+    kept = "".join(c.lower() if c.isalnum() or c.isspace() or c == "'" else " " for c in text)
+    return kept.split()

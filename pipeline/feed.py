@@ -1,0 +1,111 @@
+"""Text on its way to the voice: thoughts in, chunks out, each cut at the moment it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import TYPE_CHECKING, Final
+
+from antiphon.pipeline.errors import NodeTimeout
+from antiphon.pipeline.source import Flush
+from antiphon.pipeline.words import speakable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from antiphon.pipeline.ledger import Ledger
+    from antiphon.pipeline.source import Chunker, Source, Thought
+    from antiphon.pipeline.streams import Stream
+
+MARGIN: Final = 0.15  # seconds: a chunk is handed out this much before the voice needs it
+
+
+class Feed:
+    """The chunks of one step. An error of the model ends the text and is kept for later.
+
+    `gate` holds back everything after the first chunk while the reply is only a draft.
+    Mutable state: whether the text, or its segment, has ended, and the error that ended it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        thoughts: Stream[Thought],
+        ledger: Ledger,
+        *,
+        patience: float,
+        slack: Callable[[], float],
+        gate: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.error: Exception | None = None
+        self.ended = False  # no text follows
+        self.asking = False  # the voice waits for text: its silence is not its fault
+        self._source = source
+        self._thoughts = thoughts
+        self._ledger = ledger
+        self._patience = patience
+        self._slack = slack
+        self._gate = gate
+        self._segment_ended = False
+        self._silent = ""  # written text with nothing to speak in it, waiting for a neighbour
+
+    async def segment(self, on_chunk: Callable[[str], None]) -> AsyncGenerator[str, None]:
+        """The spoken chunks up to the next segment mark; `on_chunk` gets the written ones."""
+        chunker = self._source.chunker()
+        self._segment_ended = False
+        while (written := await self._next(chunker)) is not None:
+            if self._ledger.written:
+                await self._gate()
+            spoken = await self._source.polish(written)
+            written, self._silent = self._silent + written, ""
+            if not speakable(spoken):
+                self._silent = written
+                continue
+            self._ledger.hand_out(written, spoken)
+            on_chunk(written)
+            yield spoken
+        if self._silent and self.ended:
+            self._ledger.append(self._silent)
+            on_chunk(self._silent)
+
+    async def _next(self, chunker: Chunker) -> str | None:
+        """The next written chunk, as soon as one should be spoken; None ends the segment."""
+        loop = asyncio.get_running_loop()
+        silence_ends = loop.time() + self._patience
+        while True:
+            now, slack = loop.time(), self._slack()
+            chunk = chunker.take(now, slack)
+            if chunk is not None:
+                return chunk
+            if self._segment_ended or self.ended:
+                return None
+            wait = chunker.wait(now, slack)
+            try:
+                self.asking = True
+                thought = await self._thoughts.next(
+                    max(0.0, min(math.inf if wait is None else wait, silence_ends - now))
+                )
+            except TimeoutError:
+                if loop.time() >= silence_ends:
+                    self._end(chunker, NodeTimeout.after("llm_node", self._patience))
+            except StopAsyncIteration:
+                self._end(chunker, None)
+            except Exception as error:  # the model's: reported when what it had said is spoken
+                self._end(chunker, error)
+            else:
+                silence_ends = loop.time() + self._patience
+                self._take(chunker, thought, loop.time())
+            finally:
+                self.asking = False
+
+    def _take(self, chunker: Chunker, thought: Thought, now: float) -> None:
+        if isinstance(thought, Flush):
+            self._segment_ended = True
+            chunker.flush()
+        else:
+            chunker.push(thought, now)
+
+    def _end(self, chunker: Chunker, error: Exception | None) -> None:
+        self.ended = True
+        self.error = error
+        chunker.flush()

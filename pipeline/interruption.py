@@ -1,0 +1,59 @@
+"""Is this a barge-in? Pure functions of the words heard and of what the agent was saying.
+
+Sound only ever *pauses* a reply; words end it, unless they are an acknowledgement ("mm-hmm") or
+fewer than the application asks for.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from antiphon.pipeline.words import words
+
+# What listeners say to mean "go on", by language. A word here must not, alone, ask for anything.
+ACKNOWLEDGEMENTS: Final[dict[str, frozenset[str]]] = {
+    "en": frozenset(
+        "mm mmm hm hmm mhm mmhm uh huh um uhuh uhhuh ah oh aha yeah yep yup yes ya okay ok right"
+        " sure alright cool great nice good wow really interesting understood indeed".split()
+    ),
+    "de": frozenset("mm hm hmm mhm aha ah oh ja jaja genau okay ok gut schön klar stimmt".split()),
+    "fr": frozenset("mm hm hmm mhm ah oh oui ouais okay ok bien accord voilà super".split()),
+    "es": frozenset("mm hm ajá ah oh sí si ya vale okay ok claro bien bueno".split()),
+    "it": frozenset("mm hm ah oh sì si già okay ok bene certo esatto".split()),
+    "pt": frozenset("mm hm ah oh sim pois okay ok tá certo claro bem".split()),
+    "nl": frozenset("mm hm ah oh ja okay ok goed precies juist".split()),
+    "ja": frozenset("うん ええ はい そう へえ なるほど ほう".split()),
+    "zh": frozenset("嗯 哦 啊 对 好 好的 是 是的 行".split()),
+    "ko": frozenset("음 네 예 응 그래 그렇군요".split()),
+}
+# Phrases whose words one by one would not do.
+PHRASES: Final = frozenset({"i see", "got it", "go on", "uh huh", "of course", "d accord", "ça va"})
+
+END_OF_REPLY: Final = 1.0  # seconds: who speaks so late answers, and does not acknowledge
+
+_ANY: Final = frozenset().union(*ACKNOWLEDGEMENTS.values())
+_LETTERS = re.compile(r"[^\W\d_]+", re.UNICODE)
+
+
+def is_acknowledgement(text: str, language: str | None = None) -> bool:
+    """True when every word only says "I am listening"; an unknown language takes all lists."""
+    known = ACKNOWLEDGEMENTS.get((language or "").partition("-")[0].lower(), _ANY)
+    said = _LETTERS.findall(text.lower())
+    return bool(said) and (
+        " ".join(said) in PHRASES or "".join(said) in known or all(word in known for word in said)
+    )
+
+
+def counts(text: str, min_words: int = 0, language: str | None = None) -> bool:
+    """True when these words may end a reply (or supersede one that is not heard yet)."""
+    number = len(words(text))
+    return number >= max(1, min_words) and not is_acknowledgement(text, language)
+
+
+def invites_answer(said: str, remaining: float) -> bool:
+    """True when "yes" now would be an answer: a question was just asked, or the end is near.
+
+    `said` is what was heard of the reply so far, `remaining` the seconds of it still to come.
+    """
+    return remaining <= END_OF_REPLY or said.rstrip(" \"'”’)»").endswith(("?", "？", "؟"))

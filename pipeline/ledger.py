@@ -1,0 +1,280 @@
+"""What was heard: for one step of a reply, which text lies at which samples.
+
+History, transcripts, events, truncation and resumption ask `Ledger.text_at`; there is no second
+estimate anywhere. Positions are whole samples from the step's first one. A word counts as heard
+when its last sample has been played.
+
+Text is *written* (what history shows, one entry for each chunk handed to `tts_node`) and *spoken*
+(what the voice was given). The default `tts_node` marks its audio (`Mark`), so that chunks and
+sample ranges pair up one to one; an override that changes the number of items, or makes frames of
+its own, is measured as one range over all its text. Inside a range words end where the voice says
+so, otherwise where `Pace` puts them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from antiphon.pipeline.words import speakable, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+TOLERANCE: Final = 1e-3  # samples: what a conversion from seconds may be off by
+
+
+@dataclass(slots=True, eq=False)
+class Mark:
+    """One text that the voice was asked for.
+
+    `index` counts these within the step, `fed` is how many written chunks had been handed out
+    when it was asked for. `done` turns true when its last sample has been made.
+    """
+
+    spoken: str
+    index: int
+    fed: int
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Mono 16-bit samples at the output's rate.
+
+    `words` are (word, end) pairs, `end` in seconds from the first sample of the mark (of the
+    step, without one).
+    """
+
+    pcm: memoryview
+    mark: Mark | None = None
+    words: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Span:
+    """A range of samples and what was spoken in it."""
+
+    mark: Mark | None
+    start: int
+    end: int
+    words: list[tuple[str, int]] = field(default_factory=list)  # (word, its last sample)
+
+
+class Pace:
+    """How fast the voice speaks, learnt from each text whose audio is complete.
+
+    A text is measured in units of one letter: a digit is spoken as about four, a word costs one
+    and a half more, a comma is a rest of three, the end of a sentence one of six. The first guess,
+    0.06 s, is 15 letters a second: conversational English at about 170 words a minute.
+    """
+
+    def __init__(self, seconds_per_unit: float = 0.06) -> None:
+        self.seconds_per_unit = seconds_per_unit
+        self.lead = 0.2  # seconds from a text handed to the voice to its first sample
+
+    def learn_lead(self, seconds: float) -> None:
+        """Take note that the voice needed `seconds` to begin."""
+        self.lead = (self.lead + seconds) / 2
+
+    def seconds(self, text: str) -> float:
+        """How long `text` will take, as far as is known."""
+        ends = unit_ends(text, words(text))
+        return ends[-1] * self.seconds_per_unit if ends else 0.0
+
+    def learn(self, text: str, seconds: float) -> None:
+        """Take note that `text` took `seconds`; half the weight lies on the latest."""
+        ends = unit_ends(text, words(text))
+        if ends and seconds > 0:
+            self.seconds_per_unit = (self.seconds_per_unit + seconds / ends[-1]) / 2
+
+
+_RESTS: Final = re.compile(r"[,;:、،]|[.!?。！？؟।…\n]")
+
+
+def unit_ends(text: str, spans: Sequence[tuple[int, int]]) -> list[float]:
+    """Where each word ends, in units from the start of `text`; rests lie between words."""
+    ends: list[float] = []
+    total, before = 0.0, 0
+    for start, end in spans:
+        if ends:
+            total += max((_rest(mark) for mark in _RESTS.findall(text[before:start])), default=0)
+        word = text[start:end]
+        digits = sum(c.isdigit() for c in word)
+        wide = sum(c > "\u2e80" for c in word)
+        total += len(word) + 3 * digits + 2 * wide + 1.5
+        ends.append(total)
+        before = end
+    return ends
+
+
+def _rest(mark: str) -> float:
+    return 3.0 if mark in ",;:、،" else 6.0
+
+
+class Ledger:
+    """The record of one step. Mutable state: the texts, the spans, and how many samples there are.
+
+    `rate` is in samples per second; `sent` and what was played of it belong to `playout`.
+    """
+
+    def __init__(self, rate: int, pace: Pace) -> None:
+        self.rate = rate
+        self.written: list[str] = []
+        self.spoken: list[str] = []
+        self.shown: list[str] | None = None  # what transcription_node made of `written`, if it runs
+        self.queued = 0
+        self.complete = False
+        self._muted = False
+        self._pace = pace
+        self._spans: list[Span] = []
+
+    def hand_out(self, written: str, spoken: str) -> None:
+        """A chunk goes to the voice."""
+        self.written.append(written)
+        self.spoken.append(spoken)
+
+    def append(self, written: str) -> None:
+        """More written text that asks for no sound of its own: it belongs to the last chunk."""
+        if self.written:
+            self.written[-1] += written
+        else:
+            self.hand_out(written, "")
+
+    def mute(self) -> None:
+        """Nothing is spoken in this step: written text counts as heard."""
+        self._muted = True
+
+    def add(self, sound: Sound) -> None:
+        """Samples came back from the voice."""
+        span = self._spans[-1] if self._spans else None
+        if span is None or span.mark is not sound.mark:
+            self._learn()
+            span = Span(sound.mark, self.queued, self.queued)
+            self._spans.append(span)
+        for word, end in sound.words:
+            span.words.append((word, span.start + int(end * self.rate + TOLERANCE)))
+        self.queued += len(sound.pcm)
+        span.end = self.queued
+
+    def close(self) -> None:
+        """No more samples will come; the last range is now exact."""
+        if not self.complete:
+            self.complete = True
+            self._learn()
+
+    def runway(self, heard: int) -> float:
+        """Seconds until the listener hears a gap, counting what is only expected so far."""
+        if self.complete:
+            return (self.queued - heard) / self.rate
+        voiced = {span.mark.index: span for span in self._spans if span.mark is not None}
+        expected = 0.0
+        for index, spoken in enumerate(self.spoken):
+            span = voiced.get(index)
+            made = (span.end - span.start) / self.rate if span else 0.0
+            whole = span is not None and span.mark is not None and span.mark.done
+            expected += made if whole else max(made, self._pace.seconds(spoken))
+        return max(expected, self.queued / self.rate) - heard / self.rate
+
+    def text_at(self, heard: int) -> str:
+        """The written text whose last sample lies at or before `heard`, in whole words."""
+        if self._muted:
+            return "".join(self._texts(last=-1))
+        if self.complete and heard >= self.queued > 0:
+            return "".join(self._texts(last=self._last_voiced()))
+
+        said: list[str] = []
+        silent: list[str] = []  # chunks without a sound: heard only if a later one was
+        for written, span in self._pairs():
+            if span is None:
+                silent.append(written)
+                continue
+            part = self._part(written, span, heard)
+            if part:
+                said += (*silent, part)
+                silent = []
+            if part != written:
+                break
+        return "".join(said)
+
+    @property
+    def unvoiced(self) -> list[str]:
+        """Chunks that the voice gave no sample for, once it is complete."""
+        if self._muted or not self.complete:
+            return []
+        if not self._paired():
+            return [] if self.queued else [text for text in self.spoken if speakable(text)]
+        return [written for written, span in self._pairs() if span is None and speakable(written)]
+
+    def _texts(self, last: int) -> list[str]:
+        texts = self.written if self.shown is None else self.shown
+        return texts if last < 0 or len(texts) != len(self.written) else texts[: last + 1]
+
+    def _last_voiced(self) -> int:
+        """Index of the last chunk with sound and of all unspeakable ones after it; -1: all."""
+        if not self._paired():
+            return -1
+        last = max(span.mark.index for span in self._spans if span.mark is not None)
+        while last + 1 < len(self.spoken) and not speakable(self.spoken[last + 1]):
+            last += 1
+        return last
+
+    def _pairs(self) -> list[tuple[str, Span | None]]:
+        """Written texts and the ranges they are spoken in, in order."""
+        if not self._spans:
+            return []
+        if not self._paired():
+            texts = "".join(self._texts(last=-1))
+            every = [word for span in self._spans for word in span.words]
+            return [(texts, Span(None, 0, self.queued, every))]
+        by_index = {span.mark.index: span for span in self._spans if span.mark is not None}
+        return [(text, by_index.get(index)) for index, text in enumerate(self._texts(last=-1))]
+
+    def _paired(self) -> bool:
+        """Did every item handed out come back as one mark (perhaps one item late)?"""
+        marks = [span.mark for span in self._spans]
+        ahead = {mark.fed - mark.index - 1 for mark in marks if mark is not None}
+        shown = self.shown is None or len(self.shown) == len(self.written)
+        return shown and None not in marks and len(ahead) == 1 and ahead <= {0, 1}
+
+    def _part(self, written: str, span: Span, heard: int) -> str:
+        whole = self.complete or (span.mark is not None and span.mark.done)
+        if heard <= span.start:
+            return ""
+        if whole and heard >= span.end:
+            return written
+        spots = words(written)
+        if not spots:
+            return written if heard >= span.end else ""
+        ends = unit_ends(written, spots)
+        if span.words:
+            total = _letters("".join(self.spoken) if span.mark is None else span.mark.spoken)
+            passed = sum(_letters(word) for word, end in span.words if end <= heard + TOLERANCE)
+            ends = _letter_ends(written, spots)
+            reached = passed / max(total, 1) * ends[-1]
+        else:
+            made = (span.end - span.start) / self.rate
+            lasts = made if whole else max(made, ends[-1] * self._pace.seconds_per_unit)
+            reached = (heard - span.start) / self.rate / lasts * ends[-1]
+        number = sum(end <= reached + TOLERANCE for end in ends)
+        return written[: spots[number - 1][1]] if number else ""
+
+    def _learn(self) -> None:
+        """The last range is whole: let the pace know how long its text took."""
+        if self._spans and self._spans[-1].mark is not None:
+            span = self._spans[-1]
+            assert span.mark is not None
+            self._pace.learn(span.mark.spoken, (span.end - span.start) / self.rate)
+
+
+def _letters(text: str) -> int:
+    return sum(c.isalnum() for c in text)
+
+
+def _letter_ends(text: str, spots: Sequence[tuple[int, int]]) -> list[float]:
+    total, ends = 0.0, []
+    for start, end in spots:
+        total += _letters(text[start:end])
+        ends.append(total)
+    return ends

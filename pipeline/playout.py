@@ -1,0 +1,174 @@
+"""The mouth: hands samples to the output a short time ahead and knows which of them were heard.
+
+An output takes samples (`write`), says how many it still holds, and forgets them on demand
+(`drop`), all synchronously. There is no other pause: pausing drops and keeps the tail, resuming
+writes the tail, cutting drops. So a cut is silent at once, and a pause loses no sample.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Protocol
+
+from antiphon.pipeline.ledger import Sound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from antiphon.pipeline.ledger import Ledger
+
+AHEAD: Final = 0.4  # seconds written ahead of the listener, at most
+AGAIN: Final = 0.15  # seconds left there when more is written
+
+
+class Output(Protocol):
+    """Where sound goes. `write` must not block; positions are samples at `rate` per second."""
+
+    @property
+    def rate(self) -> int: ...
+
+    def write(self, pcm: memoryview) -> None:
+        """Take mono 16-bit samples, to be played after those before them."""
+
+    def held(self) -> int:
+        """How many of the written samples have not been played yet."""
+
+    def drop(self) -> int:
+        """Forget them at once and say how many they were."""
+
+
+class Mouth(Enum):
+    """What becomes of the samples."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    CUT = "cut"
+
+
+class Playout:
+    """Plays one step of a reply. Nothing is written once it is cut, whoever still produces.
+
+    Mutable state: the mouth, the samples written and not yet heard, the tail kept by a pause.
+    """
+
+    def __init__(self, output: Output, ledger: Ledger, on_sound: Callable[[], None]) -> None:
+        self.ledger = ledger
+        self.state = Mouth.OPEN
+        self.sent = 0
+        self._output = output
+        self._on_sound = on_sound  # called once, just before the first sample
+        self._tail: deque[Sound] = deque()
+        self._unheard: deque[tuple[Sound, int]] = deque()  # written, with the end of each
+        self._gate: asyncio.Future[None] | None = None
+        self._finally_heard: int | None = None
+
+    @property
+    def heard(self) -> int:
+        """Samples of this step that have been played."""
+        if self._finally_heard is not None:
+            return self._finally_heard
+        return self.sent - (self._output.held() if self.sent and self.state is Mouth.OPEN else 0)
+
+    @property
+    def audible(self) -> bool:
+        """Something was handed to the output."""
+        return self.sent > 0 or bool(self._tail)
+
+    def pause(self) -> None:
+        """Be silent at once and remember where."""
+        if self.state is Mouth.OPEN:
+            self.state = Mouth.PAUSED
+            self._keep_tail()
+
+    def resume(self) -> None:
+        """Go on with the very next sample."""
+        if self.state is Mouth.PAUSED:
+            self.state = Mouth.OPEN
+            self._open_gate()
+
+    def cut(self) -> int:
+        """Be silent at once and for good; returns the samples heard."""
+        if self._finally_heard is None:
+            if self.state is Mouth.OPEN and self.sent:
+                self.sent -= self._output.drop()
+            self._finally_heard = self.sent
+            self.state = Mouth.CUT
+            self._tail.clear()
+            self._unheard.clear()
+            self._open_gate()
+        return self._finally_heard
+
+    def amend(self, samples: int) -> None:
+        """An output that reports late says that `samples` more (or fewer) were heard."""
+        self.sent = max(0, min(self.ledger.queued, self.sent + samples))
+        if self._finally_heard is not None:
+            self._finally_heard = self.sent
+
+    async def play(self, sound: Sound) -> None:
+        """Write `sound`, when its turn and the mouth allow it."""
+        self._tail.append(sound)
+        await self._empty_tail()
+
+    async def drain(self) -> None:
+        """Wait until everything written has been heard, through any pauses."""
+        while self.state is not Mouth.CUT:
+            await self._empty_tail()
+            held = self._output.held() if self.sent else 0
+            if not held and not self._tail:
+                return
+            await asyncio.sleep(held / self._output.rate)
+
+    async def _empty_tail(self) -> None:
+        while self._tail:
+            if self.state is Mouth.CUT:
+                self._tail.clear()
+            elif self.state is Mouth.PAUSED:
+                await self._wait_at_gate()
+            elif (ahead := self._ahead()) > AHEAD:
+                await asyncio.sleep(ahead - AGAIN)
+            else:
+                self._write(self._tail.popleft())
+
+    def _ahead(self) -> float:
+        return self._output.held() / self._output.rate if self.sent else 0.0
+
+    def _write(self, sound: Sound) -> None:
+        if not self.sent and not self._unheard:
+            self._on_sound()
+            if self.state is not Mouth.OPEN:  # the first sound was news that changed the matter
+                self._tail.appendleft(sound)
+                return
+        self._output.write(sound.pcm)
+        self.sent += len(sound.pcm)
+        heard = self.heard
+        while self._unheard and self._unheard[0][1] <= heard:
+            self._unheard.popleft()
+        self._unheard.append((sound, self.sent))
+
+    def _keep_tail(self) -> None:
+        """Take back what the output had not played, to the sample."""
+        dropped = self._output.drop() if self.sent else 0
+        heard = self.sent - dropped
+        while self._unheard:
+            sound, end = self._unheard.pop()
+            if end <= heard:
+                break
+            start = end - len(sound.pcm)
+            self._tail.appendleft(
+                Sound(sound.pcm[heard - start :], sound.mark) if start < heard else sound
+            )
+        self._unheard.clear()
+        self.sent = heard
+
+    async def _wait_at_gate(self) -> None:
+        self._gate = asyncio.get_running_loop().create_future()
+        try:
+            await self._gate
+        finally:
+            self._gate = None
+
+    def _open_gate(self) -> None:
+        if self._gate is not None and not self._gate.done():
+            self._gate.set_result(None)

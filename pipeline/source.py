@@ -1,0 +1,107 @@
+"""What a reply is made of, and what it asks of its session: the two seams of the reply engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
+
+    from antiphon.pipeline.floor import Line
+    from antiphon.pipeline.ledger import Pace, Sound
+    from antiphon.pipeline.observations import Observation
+    from antiphon.pipeline.playout import Output
+    from antiphon.pipeline.reply import Reply
+    from antiphon.pipeline.streams import Strays
+
+
+class Flush(Enum):
+    """What a model yields to end a segment: the voice starts anew after it."""
+
+    SEGMENT = "segment"
+
+
+Thought = str | Flush
+
+
+class VoiceDisabled(Exception):
+    """Raised by `Source.speak` when the reply is to be text only."""
+
+
+class Chunker(Protocol):
+    """Cuts streaming text for speaking; see `sentences.Sentences`."""
+
+    def push(self, text: str, now: float) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def take(self, now: float, slack: float) -> str | None: ...
+
+    def wait(self, now: float, slack: float) -> float | None: ...
+
+
+class Source(Protocol):
+    """A producer: where the text and the sound of one reply come from.
+
+    Everything here but `chunker` is foreign code: it runs in leaf tasks, may raise, hang, or end
+    early. `early` says that the reply may begin before it has the floor, because nothing that is
+    said before it matters to it.
+    """
+
+    @property
+    def early(self) -> bool: ...
+
+    def think(self) -> AsyncIterable[Thought]: ...
+
+    def chunker(self) -> Chunker: ...
+
+    async def polish(self, chunk: str) -> str:
+        """What of a written chunk is to be spoken."""
+        ...
+
+    def speak(self, texts: AsyncIterable[str]) -> AsyncIterable[Sound]: ...
+
+    def show(self, texts: AsyncIterable[str]) -> AsyncIterable[str] | None:
+        """What transcripts and history show instead of `texts`; None: just those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a node may say nothing while it is waited for, in seconds."""
+
+    thought: float = 30.0
+    sound: float = 15.0
+
+
+class Stage(Protocol):
+    """What a reply asks of its session. Every call is synchronous and must not raise."""
+
+    @property
+    def line(self) -> Line: ...
+    @property
+    def strays(self) -> Strays: ...
+    @property
+    def output(self) -> Output | None:
+        """None: this session writes and does not speak."""
+
+    @property
+    def pace(self) -> Pace: ...
+    @property
+    def limits(self) -> Limits: ...
+    @property
+    def draft_sound(self) -> bool:
+        """A draft may have its first chunk synthesised."""
+
+    def observe(self, seen: Observation) -> None: ...
+
+    def mark(self, kind: str, reply: Reply, **detail: object) -> None: ...
+
+    def remember(self, reply: Reply, said: str) -> None:
+        """Write what was heard of a step into history, once."""
+
+    def caption(self, reply: Reply) -> None:
+        """More of the reply has been heard."""
+
+    def ended(self, reply: Reply) -> None: ...

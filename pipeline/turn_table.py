@@ -1,0 +1,129 @@
+"""The transitions of turn-taking, as two tables that are also their documentation.
+
+A row reads: in this state, on this cue, go there and do that to the reply on the floor. A pair
+that is not in a table changes nothing. `turns.py` finds out which cue an observation is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+
+class User(Enum):
+    """Where the user's turn is."""
+
+    QUIET = "quiet"
+    VOICED = "voiced"
+    ENDING = "ending"  # silent, and the turn may be over
+
+
+class Floor(Enum):
+    """Where the reply that has the floor is."""
+
+    FREE = "free"
+    WAITING = "waiting"  # granted, no sound yet
+    STAYED = "stayed"  # held before its first sound
+    AUDIBLE = "audible"
+    PAUSED = "paused"  # held after its first sound
+    PROTECTED = "protected"
+
+
+class Cue(Enum):
+    """What an observation means for the two tables."""
+
+    GRANTED = "granted while the user is quiet"
+    GRANTED_HELD = "granted while the user is not quiet"
+    GRANTED_PROTECTED = "granted, and not to be interrupted"
+    SOUNDED = "first sound"
+    VOICE = "voice starts"
+    SILENCE = "voice stops"
+    LASTED = "voice for min_duration"
+    WORDS = "words that may end a reply"
+    HOLDING_WORDS = "words, while the application's speech is not heard yet"
+    LATE_WORDS = "words while the user was quiet"
+    TURN = "end of turn, with words that ask for an answer"
+    KEPT = "end of turn, with words to keep"
+    CALM = "it was nothing"
+    OVER = "end of turn"
+    PROTECT = "may not be interrupted any more"
+    UNPROTECT = "may be interrupted again"
+    GONE = "left the floor"
+    INTERRUPT = "the application interrupts"
+    FORCE = "the application interrupts, protected or not"
+
+
+class Act(Enum):
+    """What to do to the reply on the floor."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CUT = "cut"
+
+
+HELD: Final = (Floor.STAYED, Floor.PAUSED)
+
+FLOOR: Final[dict[tuple[Floor, Cue], tuple[Floor, tuple[Act, ...]]]] = {
+    (Floor.FREE, Cue.GRANTED): (Floor.WAITING, ()),
+    (Floor.FREE, Cue.GRANTED_HELD): (Floor.STAYED, (Act.PAUSE,)),
+    (Floor.FREE, Cue.GRANTED_PROTECTED): (Floor.PROTECTED, ()),
+    (Floor.WAITING, Cue.SOUNDED): (Floor.AUDIBLE, ()),
+    (Floor.WAITING, Cue.VOICE): (Floor.STAYED, (Act.PAUSE,)),
+    (Floor.WAITING, Cue.HOLDING_WORDS): (Floor.STAYED, (Act.PAUSE,)),
+    (Floor.WAITING, Cue.WORDS): (Floor.FREE, (Act.CUT,)),
+    (Floor.STAYED, Cue.WORDS): (Floor.FREE, (Act.CUT,)),
+    (Floor.STAYED, Cue.CALM): (Floor.WAITING, (Act.RESUME,)),
+    (Floor.STAYED, Cue.OVER): (Floor.WAITING, (Act.RESUME,)),
+    (Floor.AUDIBLE, Cue.LASTED): (Floor.PAUSED, (Act.PAUSE,)),
+    (Floor.AUDIBLE, Cue.WORDS): (Floor.FREE, (Act.CUT,)),
+    (Floor.AUDIBLE, Cue.TURN): (Floor.FREE, (Act.CUT,)),
+    (Floor.PAUSED, Cue.WORDS): (Floor.FREE, (Act.CUT,)),
+    (Floor.PAUSED, Cue.TURN): (Floor.FREE, (Act.CUT,)),
+    (Floor.PAUSED, Cue.KEPT): (Floor.AUDIBLE, (Act.RESUME,)),
+    (Floor.PAUSED, Cue.CALM): (Floor.AUDIBLE, (Act.RESUME,)),
+    (Floor.PROTECTED, Cue.UNPROTECT): (Floor.AUDIBLE, ()),
+    **{(f, Cue.PROTECT): (Floor.PROTECTED, (Act.RESUME,)) for f in HELD},
+    **{(f, Cue.PROTECT): (Floor.PROTECTED, ()) for f in (Floor.WAITING, Floor.AUDIBLE)},
+    **{(f, Cue.GONE): (Floor.FREE, ()) for f in Floor if f is not Floor.FREE},
+    **{(f, Cue.FORCE): (Floor.FREE, (Act.CUT,)) for f in Floor if f is not Floor.FREE},
+    **{
+        (f, Cue.INTERRUPT): (Floor.FREE, (Act.CUT,))
+        for f in Floor
+        if f not in (Floor.FREE, Floor.PROTECTED)
+    },
+}
+
+USER: Final[dict[tuple[User, Cue], User]] = {
+    (User.QUIET, Cue.VOICE): User.VOICED,
+    (User.ENDING, Cue.VOICE): User.VOICED,
+    (User.VOICED, Cue.SILENCE): User.ENDING,
+    (User.QUIET, Cue.LATE_WORDS): User.ENDING,
+    (User.ENDING, Cue.OVER): User.QUIET,
+}
+
+AGENT_IS: Final = {
+    Floor.FREE: "listening",
+    Floor.WAITING: "thinking",
+    Floor.STAYED: "thinking",
+    Floor.AUDIBLE: "speaking",
+    Floor.PAUSED: "listening",
+    Floor.PROTECTED: "thinking",  # until its first sound
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When turns begin and end. All times in seconds, from the user's last (or first) voice."""
+
+    min_delay: float = 0.5
+    max_delay: float = 3.0
+    min_duration: float = 0.2
+    min_words: int = 0
+    false_interruption: float | None = 1.0  # None: sound ends a reply, nothing is resumed
+    noise: float = 3.0  # voice without a word for so long holds a reply no more
+    transcript_timeout: float = 2.5  # a final transcript is waited for so long
+    stuck_voice: float = 5.0  # with words, but no news of them: the detector hangs
+    manual: bool = False  # only CommitNow ends a turn
+    drafts: int = 3  # prepared replies in one turn, at most
+    draft_max_speech: float = 10.0  # no preparing for turns longer than this

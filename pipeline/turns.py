@@ -1,0 +1,343 @@
+"""Who may speak: a pure state machine over the two tables of `turn_table.py`.
+
+`observe(observation, now)` returns the decisions it leads to, in the order in which they are to
+be carried out; `deadline` says when to send the next `Tick`. Time is an argument (seconds of one
+clock); there is no clock, task, log or I/O here. "The voice goes on" is not an observation:
+deadlines do it, so that a frame of audio costs this machine nothing.
+
+Theory of operation. An observation is first classified into a *cue* (with the times, the words
+and the rules); the cue is then looked up in `FLOOR` and `USER`. The state is the two enums, the
+words not yet handed on, a few times, the reply that has the floor, and the draft. Sound pauses a
+reply, words end it; an acknowledgement is kept in history and the reply goes on, except where it
+is an answer (`VoiceStarted.answers`). Every wait has a deadline here: a stuck detector, endless
+noise and a recogniser that never finishes each have one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, assert_never
+
+from antiphon.pipeline import observations as o
+from antiphon.pipeline.endpointing import patience, same_words, without_handed
+from antiphon.pipeline.interruption import counts
+from antiphon.pipeline.observations import Kind
+from antiphon.pipeline.turn_table import AGENT_IS, FLOOR, HELD, USER, Act, Cue, Floor, Rules, User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Due = tuple[float, Callable[[float, list[o.Decision]], None]]
+
+
+class Turns:
+    """The machine. See the module's text for the theory and the tables for the rest."""
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self.rules = rules or Rules()
+        self.user = User.QUIET
+        self.floor = Floor.FREE
+        self.gen: int | None = None  # the reply on the floor
+        self.kind = Kind.ANSWER
+        self._finals: list[str] = []
+        self._interim = ""
+        self._handed = ""  # interim words passed on, which a later final may repeat
+        self._language: str | None = None
+        self._answers = False  # "yes" would be an answer (VoiceStarted.answers)
+        self._voice_since: float | None = None  # the turn's first voice; None: words without voice
+        self._last_voice = 0.0  # end of the last voiced frame
+        self._lasts_at: float | None = None  # when this voice will have lasted min_duration
+        self._held_at = 0.0  # since when the reply is held
+        self._words_at = 0.0  # last news of words, or start of the voice
+        self._patience = self.rules.min_delay
+        self._commit: o.CommitNow | None = None
+        self._commit_by = 0.0
+        self._draft: str | None = None
+        self._drafts = 0
+
+    @property
+    def text(self) -> str:
+        """The words heard and not yet handed on."""
+        return " ".join(part for part in (*self._finals, self._interim) if part)
+
+    @property
+    def deadline(self) -> float | None:
+        """When to observe a Tick; None when only an observation can change anything."""
+        return min((at for at, _ in self._due()), default=None)
+
+    def observe(self, seen: o.Observation, now: float) -> list[o.Decision]:
+        """Take note of `seen` at `now` (seconds) and say what to do, in order."""
+        out: list[o.Decision] = []
+        self._apply(seen, now, out)
+        while due := [pair for pair in self._due() if pair[0] <= now]:
+            min(due, key=lambda pair: pair[0])[1](now, out)  # each removes its own deadline
+        self._prepare(out)
+        return out
+
+    def _apply(self, seen: o.Observation, now: float, out: list[o.Decision]) -> None:
+        match seen:
+            case o.VoiceStarted():
+                self._on_voice(seen, now, out)
+            case o.VoiceStopped():
+                self._on_silence(seen.at, out)
+            case o.Transcript():
+                self._on_transcript(seen, now, out)
+            case o.Score():
+                self._patience = patience(self.rules, seen.probability, seen.threshold)
+            case o.Granted():
+                self._on_granted(seen, now, out)
+            case o.Audible() | o.Gone() | o.Protect():
+                self._on_reply(seen, out)
+            case o.Interrupt():
+                self._act(Cue.FORCE if seen.force else Cue.INTERRUPT, out, "application")
+            case o.CommitNow():
+                self._on_commit(seen, now, out)
+            case o.Clear():
+                self._handed, self._finals, self._interim = self._interim, [], ""
+                self._over(out)
+            case o.Closed():
+                self._keep(out)
+            case o.Tick():
+                pass
+            case _:
+                assert_never(seen)
+
+    def _due(self) -> list[Due]:
+        """Every deadline that stands, with what is to be done then."""
+        due: list[Due] = []
+        if self._commit is not None:
+            due.append((self._commit_by, self._end_commit))
+        if self.user is User.ENDING:
+            due.append((self._ends_at(), self._end_turn))
+        elif self.user is User.VOICED:
+            if self.floor is Floor.AUDIBLE and self._lasts_at is not None:
+                due.append((self._lasts_at, self._lasted))
+            if self.text:
+                due.append((self._words_at + self.rules.stuck_voice, self._unstick))
+        if self.floor in HELD and (calm := self._calm_at()) is not None:
+            due.append((calm, self._calm))
+        return due
+
+    def _ends_at(self) -> float:
+        if self._finals and not self._interim:
+            return self._last_voice + self._patience
+        waited = max(self.rules.transcript_timeout, self._patience)
+        return max(self._last_voice, self._words_at if self._interim else 0.0) + waited
+
+    def _calm_at(self) -> float | None:
+        """When a held reply may go on because nothing was said."""
+        if self.user is User.VOICED:
+            return None if self.text else self._words_at + self.rules.noise
+        if self.text and self.user is User.ENDING and not self.rules.manual:
+            return None  # the end of the turn will tell
+        silence = self.rules.false_interruption
+        if silence is None:
+            silence = self.rules.min_delay
+        return max(self._held_at, self._last_voice + silence)
+
+    # What the observations mean.
+
+    def _on_voice(self, seen: o.VoiceStarted, now: float, out: list[o.Decision]) -> None:
+        if self.user is User.VOICED:
+            return
+
+        self._answers = seen.answers
+        self._lasts_at = max(now, seen.at + self.rules.min_duration)
+        self._words_at = now
+        if self._voice_since is None:
+            self._voice_since = seen.at
+        self.user = USER[self.user, Cue.VOICE]
+        out.append(o.UserIs("speaking", seen.at))
+        self._act(Cue.VOICE, out, now=now)
+
+    def _on_silence(self, at: float, out: list[o.Decision]) -> None:
+        if self.user is not User.VOICED:
+            return
+
+        self._last_voice = at
+        self._lasts_at = None
+        self._patience = self.rules.min_delay
+        self.user = USER[self.user, Cue.SILENCE]
+        out += (o.UserIs("listening", at), o.Flush())
+
+    def _on_transcript(self, seen: o.Transcript, now: float, out: list[o.Decision]) -> None:
+        text = " ".join(seen.text.split())
+        new = without_handed(text, self._handed)
+        if seen.final:
+            self._handed = self._interim = ""
+            self._finals += [new] if new else []
+        elif new == self._interim:
+            return
+        else:
+            self._interim = new
+        self._language = seen.language or self._language
+        self._words_at = now
+        if self._voice_since is None:
+            self._last_voice = now
+        if self.text and self.user is User.QUIET:
+            if self._voice_since is None:
+                self._answers = seen.answers
+            self.user = USER[self.user, Cue.LATE_WORDS]
+        self._weigh(now, out)
+        if seen.final and self._commit is not None:
+            self._end_commit(now, out)
+
+    def _weigh(self, now: float, out: list[o.Decision]) -> None:
+        """May the words heard so far end (or hold) the reply on the floor?"""
+        if not self._counts():
+            return
+
+        if self.floor in (Floor.WAITING, Floor.STAYED) and self.kind is not Kind.ANSWER:
+            self._act(Cue.HOLDING_WORDS, out, now=now)
+        elif self.floor is not Floor.AUDIBLE or self._voice_since is None:
+            self._act(Cue.WORDS, out, "voice")
+        elif self.user is User.VOICED and self._lasts_at is None:
+            self._act(Cue.WORDS, out, "voice")  # long enough; as noise it had let the reply go on
+
+    def _on_granted(self, seen: o.Granted, now: float, out: list[o.Decision]) -> None:
+        self.gen, self.kind = seen.gen, seen.kind
+        if seen.kind is Kind.PROTECTED:
+            cue = Cue.GRANTED_PROTECTED
+        elif self.user is User.QUIET or self._voice_since is None:
+            cue = Cue.GRANTED
+        else:
+            cue = Cue.GRANTED_HELD
+        self._act(cue, out, now=now)
+
+    def _on_reply(self, seen: o.Audible | o.Gone | o.Protect, out: list[o.Decision]) -> None:
+        if seen.gen != self.gen:
+            return
+
+        match seen:
+            case o.Audible():
+                if self.floor is Floor.PROTECTED:
+                    out.append(o.AgentIs("speaking"))
+                self._act(Cue.SOUNDED, out)
+            case o.Gone():
+                self._act(Cue.GONE, out)
+            case o.Protect():
+                self._act(Cue.PROTECT if seen.protected else Cue.UNPROTECT, out)
+
+    def _on_commit(self, seen: o.CommitNow, now: float, out: list[o.Decision]) -> None:
+        self._commit, self._commit_by = seen, now + seen.timeout
+        if self._finals and not self._interim and self.user is not User.VOICED:
+            self._end_commit(now, out)
+        else:
+            out.append(o.Flush())
+
+    # What the deadlines mean.
+
+    def _lasted(self, now: float, out: list[o.Decision]) -> None:
+        self._lasts_at = None
+        if self._counts():
+            self._act(Cue.WORDS, out, "voice")
+        elif self.rules.false_interruption is not None:
+            self._act(Cue.LASTED, out, now=now)
+        elif self.rules.min_words == 0:
+            self._act(Cue.WORDS, out, "voice")
+
+    def _unstick(self, now: float, out: list[o.Decision]) -> None:
+        """The detector says "voice" for ever, but the words ended long ago."""
+        self._on_silence(self._words_at, out)
+
+    def _calm(self, now: float, out: list[o.Decision]) -> None:
+        self._act(Cue.CALM, out)
+
+    def _end_commit(self, now: float, out: list[o.Decision]) -> None:
+        asked, self._commit = self._commit, None
+        assert asked is not None
+        if self.text:
+            self._act(Cue.TURN, out, "turn")
+            self._hand_on(out, reply=asked.reply)
+        self._over(out)
+
+    def _end_turn(self, now: float, out: list[o.Decision]) -> None:
+        if self.text and not self.rules.manual:
+            if self._answered():
+                self._act(Cue.TURN, out, "turn")
+                self._hand_on(out)
+            else:
+                self._keep(out)
+                self._act(Cue.KEPT, out)
+        self._over(out)
+
+    # Words and drafts.
+
+    def _answered(self) -> bool:
+        """Do the words ask for an answer? Only a reply to go on with can make them not."""
+        return self.floor is Floor.FREE or self._counts()
+
+    def _counts(self) -> bool:
+        if self._answers:
+            return bool(self.text)
+        return counts(self.text, self.rules.min_words, self._language)
+
+    def _hand_on(self, out: list[o.Decision], *, reply: bool = True) -> None:
+        text = self.text
+        drafted = self._draft is not None and same_words(self._draft, text)
+        if self._draft is not None and not drafted:
+            out.append(o.Drop())
+        self._draft = None
+        out.append(o.Commit(text, drafted, reply, self._language))
+        self._forget()
+
+    def _keep(self, out: list[o.Decision]) -> None:
+        if self.text:
+            out.append(o.Keep(self.text, self._language))
+            self._forget()
+
+    def _forget(self) -> None:
+        self._handed, self._finals, self._interim = self._interim, [], ""
+        self._voice_since = None
+        self._drafts = 0
+
+    def _prepare(self, out: list[o.Decision]) -> None:
+        """Start, keep or drop the prepared reply, as words and floor now are."""
+        text = self.text
+        if self._draft is not None and not (
+            self.floor is Floor.FREE and same_words(self._draft, text)
+        ):
+            self._draft = None
+            out.append(o.Drop())
+        spoken = self._last_voice - (self._voice_since or self._last_voice)
+        if (
+            self._draft is None
+            and self._finals
+            and not self._interim
+            and self.user is User.ENDING
+            and self.floor is Floor.FREE
+            and not self.rules.manual
+            and self._drafts < self.rules.drafts
+            and spoken <= self.rules.draft_max_speech
+        ):
+            self._draft = text
+            self._drafts += 1
+            out.append(o.Draft(text))
+
+    # The tables.
+
+    def _over(self, out: list[o.Decision]) -> None:
+        self.user = USER.get((self.user, Cue.OVER), self.user)
+        self._act(Cue.OVER, out)
+
+    def _act(self, cue: Cue, out: list[o.Decision], why: str = "", now: float = 0.0) -> None:
+        """Look the cue up in FLOOR and add what is to be done to the reply."""
+        row = FLOOR.get((self.floor, cue))
+        if row is None:
+            return
+
+        gen, before = self.gen, self.floor
+        assert gen is not None
+        self.floor, acts = row
+        for act in acts:
+            match act:
+                case Act.PAUSE:
+                    self._held_at = now
+                    out.append(o.Pause(gen))
+                case Act.RESUME:
+                    out.append(o.Resume(gen))
+                case Act.CUT:
+                    self.gen = None
+                    out.append(o.Cut(gen, why))
+        if cue is not Cue.UNPROTECT and AGENT_IS[self.floor] != AGENT_IS[before]:
+            state = AGENT_IS[self.floor]
+            out.append(o.AgentIs("speaking" if cue is Cue.PROTECT else state))
