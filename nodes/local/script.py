@@ -160,12 +160,12 @@ def bare(word: str) -> str:
 
 def portions(text: str) -> Iterator[str]:
     """Cut a long text where a reader would draw breath; joined, the portions are the text."""
-    if len(text) > FIRST_PORTION * 1.3 and (cut := _last_end(text, FIRST_PORTION // 4)):
+    if len(text) > FIRST_PORTION * 1.3 and (cut := _cut(text, FIRST_PORTION)):
         yield text[:cut]
         text = text[cut:]
 
     while len(text) > PORTION * 1.3:
-        cut = _cut(text)
+        cut = _cut(text, PORTION) or _last(_SPACE, text, 0, PORTION) or PORTION
         yield text[:cut]
         text = text[cut:]
 
@@ -173,29 +173,16 @@ def portions(text: str) -> Iterator[str]:
         yield text
 
 
-def _cut(text: str) -> int:
-    for pattern, shortest in ((_SENTENCE_END, 0), (_CLAUSE_END, PORTION // 3), (_SPACE, 0)):
-        if cut := _last_end(text, shortest, PORTION, (pattern,)):
-            return cut
-
-    return PORTION
+def _cut(text: str, limit: int) -> int:
+    return _last(_SENTENCE_END, text, limit // 8, limit) or _last(
+        _CLAUSE_END, text, limit // 3, limit
+    )
 
 
-def _last_end(
-    text: str,
-    shortest: int,
-    longest: int = FIRST_PORTION,
-    patterns: tuple[re.Pattern[str], ...] = (_SENTENCE_END, _CLAUSE_END),
-) -> int:
-    """The end of the last match of any pattern that begins within the bounds, or 0."""
-    window = text[: longest + 40]
-    ends = [
-        found.end()
-        for pattern in patterns
-        for found in pattern.finditer(window)
-        if shortest < found.start() <= longest and found.end() < len(window)
-    ]
-    return max(ends, default=0)
+def _last(pattern: re.Pattern[str], text: str, shortest: int, longest: int) -> int:
+    """Where the last match that begins within the bounds ends; 0 when there is none."""
+    matches = pattern.finditer(text[: longest + 40])
+    return max((m.end() for m in matches if shortest < m.start() <= longest), default=0)
 
 
 def _sounds(word: str) -> bool:
