@@ -126,6 +126,12 @@ class Espeak:
             return 1
 
 
+@functools.cache
+def engine() -> Espeak:
+    """The library's state is global, so this is the one of its kind in the process."""
+    return Espeak()
+
+
 class _Saying:
     """One utterance's sound and word events, held until its last word's end is known.
 

@@ -15,7 +15,7 @@ import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from antiphon.nodes.local.script import Listener, Mark, Script
-from antiphon.pipeline.errors import NodeError, NodeUnavailable
+from antiphon.pipeline.errors import NodeError, NodeUnavailable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,8 +27,8 @@ VOICES = {"rms": 16000, "slt": 16000, "awb": 16000, "kal16": 16000, "kal": 8000}
 
 _LEAD = 0.02
 """Seconds kept of the silence before the first word: flite makes up to 0.2, all of it latency."""
-_BLOCK = 0.1
-"""Seconds of sound in a callback after the first: fewer calls are fewer waits for the GIL."""
+_BLOCK = 0.4
+"""Seconds of sound in a callback, once it has grown: fewer calls are fewer waits for the GIL."""
 _STOP, _GO_ON = -1, 0
 _FIRST_START = b"R:Token.daughter1.R:SylStructure.daughter1.daughter1.R:Segment.p.end"
 _LAST_END = b"R:Token.daughtern.R:SylStructure.daughtern.daughtern.R:Segment.end"
@@ -83,9 +83,12 @@ _SIGNATURES: tuple[tuple[str, Any, tuple[Any, ...]], ...] = (
 
 
 def available(voice: str = "rms") -> None:
-    """Raise NodeUnavailable, naming the command, when flite or this voice is not installed."""
+    """Raise NodeUnavailable, naming the command, when flite or this voice is not installed.
+
+    A voice that flite never had is a UsageError.
+    """
     if voice not in VOICES:
-        raise NodeUnavailable(f"flite has no voice {voice!r}; its voices are {', '.join(VOICES)}")
+        raise UsageError(f"flite has no voice {voice!r}; its voices are {', '.join(VOICES)}")
 
     try:
         _library()
@@ -156,6 +159,12 @@ class Flite:
             return _STOP
 
 
+@functools.cache
+def engine() -> Flite:
+    """The library's voices are global, so this is the one of its kind in the process."""
+    return Flite()
+
+
 class _Saying:
     """One utterance on its way out. Mutable: whether its words are told, the error if any."""
 
@@ -170,10 +179,10 @@ class _Saying:
     def take(self, samples: int, start: int, size: int, info: _Streaming) -> int:
         if self._lead is None:
             self._lead = self._tell_words(info.utt)
-            # The next call comes with the first 20 ms of sound, the later ones with more.
-            info.min_buffsize = max(1, self._lead + self._rate // 50 - start - size)
+            # The next call comes with the first 40 ms of sound, the later ones with more and more.
+            info.min_buffsize = max(1, self._lead + self._rate // 25 - start - size)
         else:
-            info.min_buffsize = int(self._rate * _BLOCK)
+            info.min_buffsize = min(2 * info.min_buffsize, int(self._rate * _BLOCK))
 
         skipped = min(size, max(0, self._lead - start))
         if skipped == size:

@@ -1,17 +1,21 @@
 """Text to speech with no key: flite where Debian's library is installed, else espeak-ng.
 
-A text goes to the engine in portions of at most 15 s of speech, each awaited in the engine's one
-thread, so no text however long fills the memory and no session waits long for another. Sound
-arrives on the loop in 20 ms frames as it is made; every portion's word times come before its
-first frame.
+A text goes to the engine in portions of at most 15 s of speech, so no text however long fills the
+memory and no session waits long for another. An engine has one thread; the loop waits for its
+next block of sound in `run_in_executor`, one call a block, so that on the virtual clock the same
+text gives the same frames at the same time, however the threads run. Frames are 20 ms, and every
+portion's word times come before its first.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Literal, Protocol
+import logging
+import queue
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Literal, Protocol
 
 from livekit.agents import APIConnectOptions, APIError, APIStatusError, tts, utils
 from livekit.agents.types import DEFAULT_API_CONNECT_OPTIONS
@@ -21,8 +25,7 @@ from antiphon.nodes.local import espeak, flite
 from antiphon.nodes.local.script import Listener, Mark, Script, portions
 from antiphon.pipeline.errors import NodeError, NodeUnavailable, UsageError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+logger = logging.getLogger("antiphon.local.tts")
 
 AHEAD = 10.0
 """Seconds of sound made and not yet taken, at which synthesis waits for its listener."""
@@ -37,8 +40,8 @@ class _Engine(Protocol):
 class TTS(tts.TTS[str]):
     """A voice of this machine, with every word's time; no streaming input: one text, one request.
 
-    `engine` "auto" takes flite when it is installed, else espeak-ng. `voice` is the engine's own
-    name ("rms", "slt" …; "en-us", "de" …). `speed` 1.0 is the voice's own pace, 2.0 twice it.
+    `engine` "auto" takes flite when it is installed and has the voice, else espeak-ng. `voice` is
+    the engine's own name ("rms", "slt" …; "en-us", "de" …). `speed` 1.0 is the voice's own pace.
     Raises NodeUnavailable, naming the command that helps, when the engine is not installed.
     """
 
@@ -52,7 +55,7 @@ class TTS(tts.TTS[str]):
         if not 0.3 <= speed <= 3.0:
             raise UsageError(f"speed is 0.3 to 3.0 times the voice's own pace, not {speed}")
 
-        self._engine = _choose(engine)
+        self._engine = _choose(engine, voice)
         self._voice = voice or ("rms" if self._engine == "flite" else "en-us")
         self._speed = speed
         (flite if self._engine == "flite" else espeak).available(self._voice)
@@ -108,6 +111,11 @@ class Speech(tts.ChunkedStream):
         self._took = asyncio.Event()
         super().__init__(tts=tts, input_text=input_text, conn_options=conn_options)
 
+    @property
+    def made(self) -> float:
+        """Seconds of sound that the engine has made so far."""
+        return self._made
+
     async def __anext__(self) -> tts.SynthesizedAudio:
         audio = await super().__anext__()
         self._taken += audio.frame.duration
@@ -129,6 +137,8 @@ class Speech(tts.ChunkedStream):
             await self._speak(script, output_emitter)
 
         if not self._made:
+            if any(letter.isalpha() for letter in unsaid):
+                logger.warning("%s cannot read this script: nothing was said", self._tts.model)
             raise APIStatusError("there is nothing to say aloud", status_code=_UNSPEAKABLE)
         if unsaid:
             output_emitter.push_timed_transcript(
@@ -144,79 +154,86 @@ class Speech(tts.ChunkedStream):
         loop = asyncio.get_running_loop()
         rate = self._tts.sample_rate
         beginning = self._made
+        call = _Call()
+        work = self._thread.submit(self._say, script, call)
+        work.add_done_callback(call.end)
 
-        def begin(marks: Sequence[Mark]) -> None:
-            if not self._made:
-                emitter.initialize(
-                    request_id=utils.shortuuid("speech_"),
-                    sample_rate=rate,
-                    num_channels=1,
-                    mime_type="audio/pcm",
-                    frame_size_ms=20,
-                )
-            for word in script.timed(marks):
-                start, end = beginning + word.start, beginning + word.end
-                emitter.push_timed_transcript(
-                    TimedString(word.text, start_time=start, end_time=end)
-                )
-
-        def hear(pcm: bytes) -> None:
-            emitter.push(pcm)
-            self._made += len(pcm) / 2 / rate
-
-        call = _Call(loop, begin, hear)
         try:
-            await loop.run_in_executor(self._thread, self._say, script, call)
+            while (block := await loop.run_in_executor(_waiting(), call.next)) is not None:
+                marks, pcm = block
+                if not self._made:
+                    self._open(emitter)
+                for word in script.timed(marks):
+                    start, end = beginning + word.start, beginning + word.end
+                    emitter.push_timed_transcript(
+                        TimedString(word.text, start_time=start, end_time=end)
+                    )
+                emitter.push(pcm)
+                self._made += len(pcm) / 2 / rate
         except NodeError as error:
             raise APIError(str(error), retryable=False) from error
         finally:
             call.stop()
+            work.cancel()
+
+    def _open(self, emitter: tts.AudioEmitter) -> None:
+        emitter.initialize(
+            request_id=utils.shortuuid("speech_"),
+            sample_rate=self._tts.sample_rate,
+            num_channels=1,
+            mime_type="audio/pcm",
+            frame_size_ms=20,
+        )
+
+
+_Block = tuple[Sequence[Mark], bytes]
 
 
 class _Call:
-    """A call into an engine, as the engine's thread sees it. Mutable: whether it is wanted."""
+    """A call into an engine: its thread fills it, block by block, and another empties it.
 
-    def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        begin: Callable[[Sequence[Mark]], None],
-        hear: Callable[[bytes], None],
-    ) -> None:
-        self._loop = loop
-        self._begin = begin
-        self._hear = hear
+    Mutable: the blocks on their way, the marks that go with the next, whether more are wanted.
+    """
+
+    def __init__(self) -> None:
+        self._blocks: queue.SimpleQueue[_Block | BaseException | None] = queue.SimpleQueue()
+        self._marks: Sequence[Mark] = ()
         self._wanted = True
+
+    def begin(self, marks: Sequence[Mark]) -> None:
+        self._marks = marks
+
+    def hear(self, pcm: bytes) -> bool:
+        if pcm and self._wanted:
+            self._blocks.put((self._marks, pcm))
+            self._marks = ()
+
+        return self._wanted
+
+    def end(self, work: Future[None]) -> None:
+        self._blocks.put(None if work.cancelled() else work.exception())
 
     def stop(self) -> None:
         """Want no more: the engine stops at its next callback, and nobody waits for it."""
         self._wanted = False
+        self._blocks.put(None)
 
-    def begin(self, marks: Sequence[Mark]) -> None:
-        self._send(self._begin, marks)
+    def next(self) -> _Block | None:
+        """Wait for the next block, in a thread; None after the last."""
+        block = self._blocks.get()
+        if isinstance(block, BaseException):
+            raise block
 
-    def hear(self, pcm: bytes) -> bool:
-        if pcm and self._wanted:
-            self._send(self._hear, pcm)
-
-        return self._wanted
-
-    def _send(self, act: Callable[..., None], argument: object) -> None:
-        try:
-            self._loop.call_soon_threadsafe(self._arrive, act, argument)
-        except RuntimeError:
-            # The loop was closed in the middle of a word: there is nobody to hear the rest.
-            self._wanted = False
-
-    def _arrive(self, act: Callable[..., None], argument: object) -> None:
-        if self._wanted:
-            act(argument)
+        return block
 
 
-def _choose(engine: str) -> Literal["flite", "espeak"]:
+def _choose(engine: str, voice: str | None) -> Literal["flite", "espeak"]:
     match engine:
         case "flite" | "espeak":
             return engine
         case "auto":
+            if voice is not None and voice not in flite.VOICES:
+                return "espeak"
             try:
                 flite.available()
             except NodeUnavailable:
@@ -227,15 +244,17 @@ def _choose(engine: str) -> Literal["flite", "espeak"]:
 
 
 def _say(engine: str, voice: str, speed: float, script: Script, listener: Listener) -> None:
-    _loaded(engine).say(script, voice, speed, listener)
-
-
-@functools.cache
-def _loaded(engine: str) -> _Engine:
-    """The one of its kind in this process: the libraries' state is global."""
-    return flite.Flite() if engine == "flite" else espeak.Espeak()
+    # Made in the engine's own thread: it takes a few milliseconds.
+    loaded: _Engine = flite.engine() if engine == "flite" else espeak.engine()
+    loaded.say(script, voice, speed, listener)
 
 
 @functools.cache
 def _thread(engine: str) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"antiphon-{engine}")
+
+
+@functools.cache
+def _waiting() -> ThreadPoolExecutor:
+    """Threads that only wait for an engine's; enough that no session waits for another's wait."""
+    return ThreadPoolExecutor(max_workers=64, thread_name_prefix="antiphon-voice")
