@@ -25,7 +25,8 @@ _AFTER = re.escape(CLOSING) + "、。，．！？；：…—～・｡､,.!?;:*
 # Vowels written before their consonant, signs written after it, and the two that stack the next.
 _UNSPACED_LEAD = "\u0e40-\u0e44\u0ec0-\u0ec4"
 _UNSPACED_SIGNS = (
-    "\u0e30-\u0e3a\u0e45-\u0e4e\u0eb0-\u0ebc\u0ec6-\u0ece\u102b-\u103e\u1056-\u1059\u17b4-\u17d3\u17dd"
+    "\u0e30-\u0e3a\u0e45-\u0e4e\u0eb0-\u0ebc\u0ec6-\u0ece"
+    "\u102b-\u103e\u1056-\u1059\u17b4-\u17d3\u17dd"
 )
 
 # Longest run without a space that is one word: a very long address, not a wall of letters.
@@ -57,7 +58,7 @@ class Token(NamedTuple):
 
 
 def speakable(text: str) -> bool:
-    """Whether a voice would say anything: a letter, a digit or a sign with a name, not only marks."""
+    """Whether a voice would say anything: a letter, a digit or a sign that has a name."""
     return _SPEAKABLE.search(text) is not None
 
 
