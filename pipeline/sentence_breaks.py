@@ -103,8 +103,12 @@ class Breaks:
         found, core = self._judge(token, after)
         self.provisional.append(found)
         self.reach = found.size
-        if following is None:
+        if following is None or after is None:
             return
+
+        if following.stop == following.end and self.text[-1].isalnum():
+            self.reach += _size(after)
+            return  # in the middle of a word
 
         fresh = opens_item(core, found.grade) or "\n" in self.text[token.end : token.stop]
         line = self._next_line(self.text[token.begin : token.stop])
@@ -128,7 +132,7 @@ class Breaks:
         if joined(self.text, token.stop):
             verdict = UNKNOWN
 
-        size = (self._sized if size is None else size) + sum(map(breath, word.split()))
+        size = (self._sized if size is None else size) + _size(word)
         return Break(self.begin + token.stop, size, *verdict), word
 
     def _with_its_signs(self, token: Token) -> tuple[Token, Token | None]:
@@ -165,3 +169,7 @@ class Breaks:
     def _notice_new_line(self, space: str) -> None:
         if "\n" in space:
             self._line, self._fresh = "", True
+
+
+def _size(word: str) -> float:
+    return breath(word) if word.isalpha() else sum(map(breath, word.split()))

@@ -154,7 +154,7 @@ class _Segment:
         elif self._opener is not None:
             times.append(self._hold(quiet, self._opener))
 
-        if self._overflows():
+        if self._overflows() and self._first_settled(slack) is None:
             times.append(0.0)
 
         times.extend(
@@ -177,7 +177,8 @@ class _Segment:
             return self._or_better(first, others, late)
 
         for number, found in enumerate(late):
-            if slack <= self._bar(found, slack) + _ROUNDING:
+            bar = self._bar(found, slack)
+            if bar > -math.inf and slack <= bar + _ROUNDING:
                 return self._or_better(found, iter(late[number + 1 :]), [])
 
         if self._overflows():
@@ -240,7 +241,9 @@ class _Segment:
         return [b for b in self._breaks.provisional if quiet >= b.patience - _ROUNDING]
 
     def _opens(self, found: Break) -> bool:
-        return _enough(OPENING, found.grade, found.size - self._breaks.size)
+        size = found.size - self._breaks.size
+        grade = found.grade
+        return grade > Grade.NEVER and size > 0 and size >= OPENING[Grade.SENTENCE - grade]
 
     def _bar(self, found: Break, slack: float) -> float:
         if slack == -math.inf:
@@ -251,13 +254,20 @@ class _Segment:
 
 def _until(slack: float, bar: float) -> float:
     """Seconds until slack has fallen to `bar`; infinite when no slack is low enough."""
+    if bar == -math.inf:
+        return math.inf
+
     return 0.0 if slack <= bar else slack - bar
 
 
 def _bar(grade: Grade, size: float) -> float:
     """Find the slack at or below which a chunk of `size` words may end with `grade`."""
-    return next((slack for slack, row in LADDER if _enough(row, grade, size)), -math.inf)
+    if grade is Grade.NEVER or size <= 0:
+        return -math.inf
 
+    column = Grade.SENTENCE - grade
+    for slack, row in LADDER:
+        if size >= row[column]:
+            return slack
 
-def _enough(row: tuple[float, ...], grade: Grade, size: float) -> bool:
-    return size > 0 and grade > Grade.NEVER and size >= row[Grade.SENTENCE - grade]
+    return -math.inf

