@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from antiphon.pipeline.turns import Rules
+    from antiphon.pipeline.turn_table import Rules
 
 
 def patience(rules: Rules, score: float | None, threshold: float) -> float:

@@ -14,6 +14,7 @@ so, otherwise where `Pace` puts them.
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -113,6 +114,10 @@ def _rest(mark: str) -> float:
     return 3.0 if mark in ",;:、،" else 6.0
 
 
+LEDGER: ContextVar[Ledger | None] = ContextVar("antiphon.ledger", default=None)
+"""The ledger of the step in whose voice this code runs, for nodes that mark their sound."""
+
+
 class Ledger:
     """The record of one step. Mutable state: the texts, the spans, and how many samples there are.
 
@@ -126,6 +131,7 @@ class Ledger:
         self.shown: list[str] | None = None  # what transcription_node made of `written`, if it runs
         self.queued = 0
         self.complete = False
+        self._marks = 0
         self._muted = False
         self._pace = pace
         self._spans: list[Span] = []
@@ -134,6 +140,11 @@ class Ledger:
         """A chunk goes to the voice."""
         self.written.append(written)
         self.spoken.append(spoken)
+
+    def mark(self, spoken: str) -> Mark:
+        """The voice asks for the sound of one more text."""
+        self._marks += 1
+        return Mark(spoken, self._marks - 1, len(self.written))
 
     def append(self, written: str) -> None:
         """More written text that asks for no sound of its own: it belongs to the last chunk."""

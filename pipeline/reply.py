@@ -28,15 +28,13 @@ from typing import TYPE_CHECKING, Final
 
 from antiphon.pipeline.errors import NodeError, NodeTimeout
 from antiphon.pipeline.feed import MARGIN, Feed
-from antiphon.pipeline.ledger import Ledger
+from antiphon.pipeline.ledger import LEDGER, Ledger
 from antiphon.pipeline.observations import Audible
 from antiphon.pipeline.playout import Playout
 from antiphon.pipeline.source import VoiceDisabled
-from antiphon.pipeline.streams import Scope, Stream
+from antiphon.pipeline.streams import STRAYS, Scope, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
-
     from antiphon.pipeline.floor import Ticket
     from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.observations import Kind
@@ -137,6 +135,7 @@ class Reply:
 
     async def _run(self) -> None:
         SPEAKING.set(self)
+        STRAYS.set(self._stage.strays)
         try:
             await self._one_step(self.step)
         except Exception as error:
@@ -256,6 +255,7 @@ class Reply:
             if shown is not None and not shown.ended:
                 shown.put_nowait(written)
 
+        LEDGER.set(step.ledger)
         while not feed.ended:
             texts = feed.segment(handed_out)
             source = self.source.speak(texts)

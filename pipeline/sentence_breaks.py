@@ -91,23 +91,21 @@ class Breaks:
                 self._provide(token, following)
                 return
 
-            after = None if following is None else self._word(following)
-            found, core = self._judge(token, after)
+            found, core = self._judge(token, self._what_follows(following))
             self.settled.append(found)
             self._judged, self._sized, self.reach = found.end, found.size, found.size
             self._pass(self.text[at : token.stop], found.grade, core)
             at = token.stop
 
     def _provide(self, token: Token, following: Token | None) -> None:
-        after = None if following is None else self._word(following)
-        found, core = self._judge(token, after)
+        found, core = self._judge(token, self._what_follows(following))
         self.provisional.append(found)
         self.reach = found.size
-        if following is None or after is None:
+        if following is None:
             return
 
         if following.stop == following.end and self.text[-1].isalnum():
-            self.reach += _size(after)
+            self.reach += _size(self._word(following))
             return  # in the middle of a word
 
         fresh = opens_item(core, found.grade) or "\n" in self.text[token.end : token.stop]
@@ -151,6 +149,14 @@ class Breaks:
 
     def _whole(self, token: Token) -> bool:
         return token.stop > token.end or token.stop < len(self.text)
+
+    def _what_follows(self, token: Token | None) -> str | None:
+        if token is None:
+            return None
+
+        # One ideograph more: a Chinese connective has two.
+        more = token.stop == token.end and token.end - token.begin == 1
+        return self.text[token.begin : token.end + more]
 
     def _word(self, token: Token) -> str:
         return self.text[token.begin : token.end]

@@ -156,6 +156,9 @@ def _strong(core: str, closed: bool, space: str, after: str | None, line: str) -
 
 
 def _clause(core: str, space: str, after: str | None) -> Verdict:
+    if core[-2:-1] == "." and core[:-2].lstrip(OPENING).lower() in marks.NEVER_LAST:
+        return Verdict(Grade.ANY)  # "e.g., this"
+
     if space or core[-1] not in ",:":
         return Verdict(Grade.CLAUSE)
 
@@ -174,7 +177,7 @@ def _full_stop(core: str, closed: bool, space: str, after: str | None, line: str
     initial = len(name) == 1 and name.lower() != name.upper() and name != "I"
     short = initial or low in marks.SOMETIMES_LAST or _INITIALS.fullmatch(name) is not None
     if after is None:
-        plain = space or name.isalpha() or not name.isascii()
+        plain = space or not name.isascii() or (name.isalpha() and low != "www")
         doubtful = short or low in marks.BEFORE_NUMBER or not plain
         return Verdict(
             Grade.SENTENCE, LONG_HOLD if doubtful or (not space and _unclosed(line)) else HOLD

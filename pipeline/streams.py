@@ -18,6 +18,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from antiphon.pipeline.errors import NodeError
@@ -47,8 +48,10 @@ class Stream(Generic[T]):
     Mutable state: the items and their sum, how the stream ended, and the two sleepers.
     """
 
-    __slots__ = ("_ahead", "_closed", "_ended", "_error", "_items", "_measure", "_reader")
-    __slots__ += ("_size", "_writer", "name")
+    __slots__ = (
+        *("_ahead", "_closed", "_ended", "_error", "_items", "_measure", "_reader", "_size"),
+        *("_writer", "name"),
+    )
 
     def __init__(
         self, ahead: int, measure: Callable[[T], int] | None = None, name: str = ""
@@ -190,15 +193,19 @@ class Strays:
             logger.debug("%s ended late with %r", task.get_name(), error)
 
 
+STRAYS: ContextVar[Strays | None] = ContextVar("antiphon.strays", default=None)
+"""Where scopes opened by a node leave what will not stop: with the session they run in."""
+
+
 class Scope:
     """The owner of some tasks and streams, which end with it.
 
     Mutable state: the tasks that run, the streams, and whether the scope is closing.
     """
 
-    def __init__(self, name: str, strays: Strays, grace: float = GRACE) -> None:
+    def __init__(self, name: str, strays: Strays | None = None, grace: float = GRACE) -> None:
         self.name = name
-        self._strays = strays
+        self._strays = strays or STRAYS.get() or Strays()
         self._grace = grace
         self._tasks: set[asyncio.Task[object]] = set()
         self._streams: list[Stream[object]] = []

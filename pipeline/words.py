@@ -38,7 +38,7 @@ _TOKEN = re.compile(
     rf"(?:[\u1039\u17d2][{UNSPACED}]|[{_UNSPACED_SIGNS}{_COMBINING}])*[{_AFTER}]*)"
     rf"|(?P<run>[^\s{IDEOGRAPHIC}{UNSPACED}]{{1,{LONGEST_RUN}}})"
 )
-_PLAIN = re.compile(r"\s*([A-Za-z']{1,40}[,.!?]?)\s+(?=[!-~])")
+_PLAIN = re.compile(r"\s*+([A-Za-z']{1,40}[,.!?]?)\s++(?=[!-~])")
 _SPACE = re.compile(r"\s*")
 # A dash, an ellipsis or a full-width mark parts two words though no space does.
 _PARTING = re.compile(

@@ -1,0 +1,49 @@
+"""The default `llm_node`: the chat context to any LiveKit LLM, its chunks as they come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, FlushSentinel, llm
+
+from antiphon.pipeline.source import Flush, Thought
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable
+
+    from livekit.agents import APIConnectOptions
+    from livekit.agents.voice import ModelSettings
+
+Chunk = llm.ChatChunk | str | FlushSentinel
+
+
+async def chat(
+    engine: llm.LLM[Any],
+    chat_ctx: llm.ChatContext,
+    tools: list[llm.Tool],
+    model_settings: ModelSettings,
+    conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+) -> AsyncGenerator[llm.ChatChunk, None]:
+    """One request; leaving early closes it."""
+    async with engine.chat(
+        chat_ctx=chat_ctx,
+        tools=tools,
+        tool_choice=model_settings.tool_choice,
+        conn_options=conn_options,
+    ) as stream:
+        async for chunk in stream:
+            yield chunk
+
+
+async def thoughts(chunks: AsyncIterable[Chunk]) -> AsyncGenerator[Thought, None]:
+    """What of a model's chunks the reply engine reads: text, and the ends of segments."""
+    async for chunk in chunks:
+        match chunk:
+            case str():
+                if chunk:
+                    yield chunk
+            case FlushSentinel():
+                yield Flush.SEGMENT
+            case llm.ChatChunk():
+                if chunk.delta is not None and chunk.delta.content:
+                    yield chunk.delta.content
