@@ -1,0 +1,81 @@
+"""Every `async def` test runs on virtual time, and fails for what it leaves behind.
+
+That is a stray task, an async generator dropped or kept unfinished, and an error that nobody read:
+see `antiphon.pipeline.strays`. A test marked `realtime` runs on the ordinary loop, by these laws.
+A test that means to provoke a report sets an exception handler of its own on the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+import inspect
+from typing import TYPE_CHECKING
+
+import pytest
+
+from antiphon.pipeline.clock import Strays, VirtualTimeLoop, leaving_nothing
+from antiphon.pipeline.strays import waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Generator
+
+
+_passed = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "realtime: run this test on the ordinary event loop")
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("realtime") is not None:
+        return {"real": asyncio.SelectorEventLoop}
+    return {"virtual": VirtualTimeLoop}
+
+
+def pytest_collection_finish() -> None:
+    # What is imported by now stays for good: the collection after each test need not look at it.
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, None]:
+    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+        item.obj = _leaving_nothing(item.obj)
+    item.stash[_passed] = False
+    yield
+    item.stash[_passed] = True
+
+
+def _leaving_nothing(test: Callable[..., Coroutine[object, object, None]]) -> object:
+    @functools.wraps(test)
+    async def guarded(*args: object, **kwargs: object) -> None:
+        async def body() -> None:
+            await test(*args, **kwargs)
+            gc.collect()  # an unread error in a cycle is reported now, not in somebody else's test
+
+        await leaving_nothing(body())
+
+    return guarded
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Have pytest-asyncio's runner fail for tasks that fixtures left, before it cancels them."""
+    runner: object = yield
+    if isinstance(runner, asyncio.Runner) and request.scope == "function":
+        fixturedef.addfinalizer(functools.partial(_fail_for_tasks, runner, request.node))
+    return runner
+
+
+def _fail_for_tasks(runner: asyncio.Runner, item: pytest.Item) -> None:
+    passed = item.stash.get(_passed, True)  # else its tasks are noted at its failure already
+    if passed and (tasks := asyncio.all_tasks(runner.get_loop())):
+        raise Strays(waiting(tasks))
