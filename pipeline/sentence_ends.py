@@ -15,7 +15,7 @@ from antiphon.pipeline import sentence_marks as marks
 from antiphon.pipeline.words import CLOSING, IDEOGRAPHIC, OPENING, UNSPACED
 
 # Seconds. HOLD is what a plain end waits for a mark that belongs to it: tokens that come in one
-# network packet are pushed within a millisecond. LONG_HOLD covers a pause of the model in "U.S.".
+# network packet are pushed within a millisecond. LONG_HOLD covers a model's pause after "U.S.".
 HOLD = 0.003
 LONG_HOLD = 0.25
 
@@ -119,7 +119,7 @@ def _end_of_line(word: str, after: str | None, line: str, verdict: Verdict) -> V
 
 def _by_mark(word: str, space: str, after: str | None, line: str) -> Verdict:
     core = _TRIMMED.sub("", word)
-    closed = len(core) < len(word)
+    closed = any(sign in CLOSING for sign in word[len(core) :])
     mark = core[-1:]
     if mark in marks.STRONG:
         return _strong(core, closed, space, after, line + word)
@@ -145,7 +145,7 @@ def _by_mark(word: str, space: str, after: str | None, line: str) -> Verdict:
 
 def _strong(core: str, closed: bool, space: str, after: str | None, line: str) -> Verdict:
     if after is None:
-        doubtful = not space and (_ADDRESS.search(core) or _unclosed(line))
+        doubtful = closed or (not space and (_ADDRESS.search(core) or _unclosed(line)))
         return Verdict(Grade.SENTENCE, LONG_HOLD if doubtful else HOLD)
 
     if not space and core[-1] in "!?":
@@ -178,7 +178,7 @@ def _full_stop(core: str, closed: bool, space: str, after: str | None, line: str
     short = initial or low in marks.SOMETIMES_LAST or _INITIALS.fullmatch(name) is not None
     if after is None:
         plain = space or not name.isascii() or (name.isalpha() and low != "www")
-        doubtful = short or low in marks.BEFORE_NUMBER or not plain
+        doubtful = closed or short or low in marks.BEFORE_NUMBER or not plain
         return Verdict(
             Grade.SENTENCE, LONG_HOLD if doubtful or (not space and _unclosed(line)) else HOLD
         )
@@ -191,16 +191,18 @@ def _full_stop(core: str, closed: bool, space: str, after: str | None, line: str
     if low in marks.BEFORE_NUMBER and after[:1].isdigit():
         return UNKNOWN
 
-    if name.isdigit() and len(name) < 3 and following in marks.MONTHS:  # German ordinals
-        return UNKNOWN
+    if name.isdigit() and len(name) < 3:  # a German ordinal: "3. Mai"
+        month = following in marks.MONTHS
+        return UNKNOWN if month else Verdict(Grade.SENTENCE, LONG_HOLD)
 
     if low in marks.CLOCK:
-        return Verdict(Grade.WORD if lower or following in marks.AFTER_CLOCK else Grade.SENTENCE)
+        goes_on = lower or following in marks.AFTER_CLOCK
+        return Verdict(Grade.WORD if goes_on else Grade.SENTENCE, LONG_HOLD)
 
     if short:
         begins = after[:1].isupper() and following in marks.STARTERS
         doubt = Grade.WORD if lower and not initial else Grade.NEVER
-        return Verdict(Grade.SENTENCE if begins else doubt)
+        return Verdict(Grade.SENTENCE if begins else doubt, LONG_HOLD)
 
     return Verdict(Grade.CLAUSE if closed and lower else Grade.SENTENCE)
 
@@ -225,6 +227,9 @@ def _between_words(word: str, closed: bool, space: str, after: str | None) -> Ve
 
     if after.strip(OPENING + CLOSING + "*_.,").lower() in marks.CONNECTIVES:
         return Verdict(Grade.PHRASE)
+
+    if before in marks.PRONOUNS:
+        return Verdict(Grade.ANY)
 
     if (closed and word[-1] in ")]”»") or (
         len(before) > 1 and before.endswith(marks.KOREAN_ENDINGS)

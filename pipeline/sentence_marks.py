@@ -68,10 +68,13 @@ CONNECTIVES = frozenset(
 LEANING = CONNECTIVES | frozenset(
     "a an the my your his her its our their this these those is are was were be been am isn't will"
     " would can could should might must shall do does did has have had not no very too so of to up"
-    " i we you he she they it i'm it's we're you're i'll we'll you'll what how some any each every"
+    " i'm it's we're you're i'll we'll you'll what how some any each every"
     " el la los las un una le les des du de del il lo gli der das den dem ein eine einen einem het"
     " o os um uma ao да не".split()
 )
+
+# These lean on a verb that follows, but end a phrase as well: "with you | and".
+PRONOUNS = frozenset("i we you he she they it".split())
 
 # Korean endings that close a clause inside a sentence, and particles that close a phrase in
 # Japanese; Chinese words a phrase begins with.

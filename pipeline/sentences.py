@@ -146,22 +146,20 @@ class _Segment:
             return 0.0 if self.text else None
 
         self._rank()
-        times: list[float] = []
-        if slack > -math.inf:
-            times.extend(
-                max(_until(slack, bar), self._hold(quiet, index)) for bar, index in self._best
-            )
-        elif self._opener is not None:
-            times.append(self._hold(quiet, self._opener))
+        soonest = math.inf
+        index = self._first_settled(slack)
+        if index is not None:
+            soonest = self._hold(quiet, index)
+        elif self._overflows():
+            soonest = 0.0
+        elif self._best and slack > -math.inf:
+            bar, index = self._best[-1]  # the first that falling slack makes acceptable
+            soonest = max(slack - bar, self._hold(quiet, index))
 
-        if self._overflows() and self._first_settled(slack) is None:
-            times.append(0.0)
+        for found in self._breaks.provisional:
+            until = _until(slack, self._bar(found, slack))
+            soonest = min(soonest, max(until, found.patience - quiet))
 
-        times.extend(
-            max(_until(slack, self._bar(found, slack)), found.patience - quiet)
-            for found in self._breaks.provisional
-        )
-        soonest = min(times, default=math.inf)
         return None if soonest == math.inf else max(soonest, 0.0)
 
     def _choose(self, quiet: float, slack: float) -> int | None:
@@ -187,7 +185,7 @@ class _Segment:
         return self._breaks.begin + len(self.text) if self._closed and self.text else None
 
     def _or_better(self, first: Break, settled: Iterator[Break], late: list[Break]) -> int:
-        chosen, limit = first, first.size + WITHIN
+        chosen, limit = first, self._limit(first)
         for others in (settled, iter(late)):
             for other in others:
                 if other.size > limit:
@@ -232,10 +230,15 @@ class _Segment:
 
     def _hold(self, quiet: float, index: int) -> float:
         settled = self._breaks.settled
-        if self._closed or settled[-1].size - settled[index].size > WITHIN:
+        if self._closed or settled[-1].size > self._limit(settled[index]):
             return 0.0
 
         return max(HOLD - quiet, 0.0)
+
+    def _limit(self, found: Break) -> float:
+        # Two words are no chunk to be proud of: if more has come, look further for a better one.
+        further = 2 * WITHIN if found.grade < Grade.PHRASE else 0.0
+        return max(found.size + WITHIN, self._breaks.size + further)
 
     def _ripe(self, quiet: float) -> list[Break]:
         return [b for b in self._breaks.provisional if quiet >= b.patience - _ROUNDING]
