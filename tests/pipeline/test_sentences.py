@@ -10,6 +10,7 @@ import pytest
 
 from antiphon.pipeline.sentence_ends import HOLD, LONG_HOLD
 from antiphon.pipeline.sentences import LADDER, LONGEST, Sentences
+from antiphon.pipeline.source import Chunker
 from antiphon.pipeline.words import joined, speakable, words
 
 FIRST = -math.inf
@@ -37,7 +38,7 @@ class Said(NamedTuple):
     text: str
 
 
-def drain(sentences: Sentences, now: float, slack: float) -> list[str]:
+def drain(sentences: Chunker, now: float, slack: float) -> list[str]:
     return list(iter(lambda: sentences.take(now, slack), None))
 
 
