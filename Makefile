@@ -57,7 +57,7 @@ install: $(VENV)/.installed
 $(VENV)/.dependencies: pyproject.toml .ci/venv
 	@PYTHON="$(PYTHON)" .ci/venv $(VENV)
 	@echo "==> installing antiphon and what it needs (the first time takes a minute or two)"
-	$(PIP) install "setuptools>=77" -e ".[local,dev]"
+	$(PIP) install $(if $(wildcard $(VENV)/.installed),--quiet) "setuptools>=77" -e ".[local,dev]"
 	@touch $@
 
 # A strict editable install is a tree of links, one for each module there was when it was made:
