@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, FlushSentinel, llm
@@ -9,7 +10,7 @@ from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, FlushSentinel, llm
 from antiphon.pipeline.source import Flush, Thought
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable
+    from collections.abc import AsyncGenerator
 
     from livekit.agents import APIConnectOptions
     from livekit.agents.voice import ModelSettings
@@ -35,15 +36,16 @@ async def chat(
             yield chunk
 
 
-async def thoughts(chunks: AsyncIterable[Chunk]) -> AsyncGenerator[Thought, None]:
+async def thoughts(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Thought, None]:
     """What of a model's chunks the reply engine reads: text, and the ends of segments."""
-    async for chunk in chunks:
-        match chunk:
-            case str():
-                if chunk:
-                    yield chunk
-            case FlushSentinel():
-                yield Flush.SEGMENT
-            case llm.ChatChunk():
-                if chunk.delta is not None and chunk.delta.content:
-                    yield chunk.delta.content
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            match chunk:
+                case str():
+                    if chunk:
+                        yield chunk
+                case FlushSentinel():
+                    yield Flush.SEGMENT
+                case llm.ChatChunk():
+                    if chunk.delta is not None and chunk.delta.content:
+                        yield chunk.delta.content

@@ -7,6 +7,7 @@ one stream for the segment.
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -87,36 +88,57 @@ async def _one_stream(
             pass
 
 
-async def sounds(frames: AsyncIterable[rtc.AudioFrame], rate: int) -> AsyncGenerator[Sound, None]:
+async def sounds(
+    frames: AsyncGenerator[rtc.AudioFrame, None], rate: int
+) -> AsyncGenerator[Sound, None]:
     """Frames of any rate and channels as mono samples at `rate`, spans and word times kept.
 
     LiveKit's resampler drops `userdata`, so this one (soxr) is ours. It is emptied at the end of
     each span: no sample of one chunk is counted with the next.
     """
-    resampler: soxr.ResampleStream | None = None
-    source_rate = 0
-    mark: Mark | None = None
-    async for frame in frames:
-        its = frame.userdata.get(SPAN)
-        its = its if isinstance(its, Mark) else None
-        if resampler is not None and (its is not mark or frame.sample_rate != source_rate):
-            rest = resampler.resample_chunk(np.zeros(0, np.int16), last=True)
-            if len(rest):
-                yield Sound(rest.data, mark)
-            resampler = None
-        mark, source_rate = its, frame.sample_rate
+    resampler = _Resampler(rate)
+    async with aclosing(frames):
+        async for frame in frames:
+            its = frame.userdata.get(SPAN)
+            for sound in resampler.push(frame, its if isinstance(its, Mark) else None):
+                yield sound
+    for sound in resampler.rest():
+        yield sound
+
+
+class _Resampler:
+    """Mutable state: the open span, its source rate, and soxr's own stream for it."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._stream: soxr.ResampleStream | None = None
+        self._source_rate = 0
+        self._mark: Mark | None = None
+
+    def push(self, frame: rtc.AudioFrame, mark: Mark | None) -> list[Sound]:
+        out: list[Sound] = []
+        if mark is not self._mark or frame.sample_rate != self._source_rate:
+            out = self.rest()
+            self._mark, self._source_rate = mark, frame.sample_rate
+            if frame.sample_rate != self._rate:
+                self._stream = soxr.ResampleStream(
+                    frame.sample_rate, self._rate, 1, np.int16, quality="LQ"
+                )
         pcm = _mono(frame)
-        if source_rate != rate:
-            if resampler is None:
-                resampler = soxr.ResampleStream(source_rate, rate, 1, np.int16, quality="LQ")
-            pcm = resampler.resample_chunk(pcm)
-        timed = _words(frame)
-        if len(pcm) or timed:
-            yield Sound(pcm.data, mark, timed)
-    if resampler is not None:
-        rest = resampler.resample_chunk(np.zeros(0, np.int16), last=True)
-        if len(rest):
-            yield Sound(rest.data, mark)
+        if self._stream is not None:
+            pcm = self._stream.resample_chunk(pcm)
+        words = _words(frame)
+        if len(pcm) or words:
+            out.append(Sound(pcm.data, mark, words))
+        return out
+
+    def rest(self) -> list[Sound]:
+        """What the resampler still holds of the open span."""
+        if self._stream is None:
+            return []
+        stream, self._stream = self._stream, None
+        pcm = stream.resample_chunk(np.zeros(0, np.int16), last=True)
+        return [Sound(pcm.data, self._mark)] if len(pcm) else []
 
 
 def _mono(frame: rtc.AudioFrame) -> npt.NDArray[np.int16]:

@@ -61,5 +61,11 @@ class Line:
         elif ticket in self._line:
             self._line.remove(ticket)
 
+    def rename(self, gen: int, kind: Kind) -> None:
+        """A speech in line changed its kind; the holder's is the turn machine's matter."""
+        for ticket in self._line:
+            if ticket.gen == gen:
+                ticket.kind = kind
+
     def __len__(self) -> int:
         return len(self._line)

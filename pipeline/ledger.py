@@ -13,7 +13,6 @@ so, otherwise where `Pace` puts them.
 
 from __future__ import annotations
 
-import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -91,27 +90,28 @@ class Pace:
             self.seconds_per_unit = (self.seconds_per_unit + seconds / ends[-1]) / 2
 
 
-_RESTS: Final = re.compile(r"[,;:、،]|[.!?。！？؟।…\n]")
+_COMMAS: Final = frozenset(",;:、،，；：")
+_STOPS: Final = frozenset(".!?。！？؟।…")
+_CLOSING: Final = "\"'”’»)]}*_"
 
 
 def unit_ends(text: str, spans: Sequence[tuple[int, int]]) -> list[float]:
-    """Where each word ends, in units from the start of `text`; rests lie between words."""
+    """Where each word (with the marks that touch it) ends, in units from the start of `text`."""
     ends: list[float] = []
-    total, before = 0.0, 0
+    total = rest = 0.0
     for start, end in spans:
-        if ends:
-            total += max((_rest(mark) for mark in _RESTS.findall(text[before:start])), default=0)
         word = text[start:end]
         digits = sum(c.isdigit() for c in word)
         wide = sum(c > "\u2e80" for c in word)
-        total += len(word) + 3 * digits + 2 * wide + 1.5
+        total += rest + _letters(word) + 3 * digits + 2 * wide + 1.5
         ends.append(total)
-        before = end
+        rest = _rest(word)
     return ends
 
 
-def _rest(mark: str) -> float:
-    return 3.0 if mark in ",;:、،" else 6.0
+def _rest(word: str) -> float:
+    mark = word.rstrip(_CLOSING)[-1:]
+    return 6.0 if mark in _STOPS else 3.0 if mark in _COMMAS else 0.0
 
 
 LEDGER: ContextVar[Ledger | None] = ContextVar("antiphon.ledger", default=None)

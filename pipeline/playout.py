@@ -38,6 +38,9 @@ class Output(Protocol):
     def drop(self) -> int:
         """Forget them at once and say how many they were."""
 
+    def end(self) -> None:
+        """A step has been heard to its end; what follows belongs to another."""
+
 
 class Mouth(Enum):
     """What becomes of the samples."""
@@ -73,8 +76,13 @@ class Playout:
 
     @property
     def audible(self) -> bool:
-        """Something was handed to the output."""
-        return self.sent > 0 or bool(self._tail)
+        """Something has been heard, or is being played."""
+        return self.sent > 0
+
+    @property
+    def sounding(self) -> bool:
+        """Something is being played."""
+        return self.state is Mouth.OPEN and self.audible
 
     def pause(self) -> None:
         """Be silent at once and remember where."""
@@ -117,6 +125,7 @@ class Playout:
             await self._empty_tail()
             held = self._output.held() if self.sent else 0
             if not held and not self._tail:
+                self._output.end()
                 return
             await asyncio.sleep(held / self._output.rate)
 

@@ -60,6 +60,16 @@ class Turns:
         return " ".join(part for part in (*self._finals, self._interim) if part)
 
     @property
+    def unfinished(self) -> bool:
+        """The user is speaking, or has said words whose final transcript is still to come."""
+        return self.user is not User.QUIET or bool(self._interim)
+
+    @property
+    def committing(self) -> bool:
+        """A CommitNow waits for the final transcript."""
+        return self._commit is not None
+
+    @property
     def deadline(self) -> float | None:
         """When to observe a Tick; None when only an observation can change anything."""
         return min((at for at, _ in self._due()), default=None)

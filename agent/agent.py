@@ -1,0 +1,233 @@
+"""An agent: instructions, tools, and five nodes that may be overridden.
+
+The default of each node is in `Agent.default`, a few lines over the functions of `antiphon.nodes`;
+an override that wraps one should close what it reads (`contextlib.aclosing`).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from livekit.agents import NOT_GIVEN, NotGivenOr, llm
+
+from antiphon.nodes import llm as llm_nodes
+from antiphon.nodes import models
+from antiphon.nodes import stt as stt_nodes
+from antiphon.nodes import tts as tts_nodes
+from antiphon.pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable
+
+    from livekit import rtc
+    from livekit.agents import FlushSentinel, ModelSettings, TurnHandlingOptions, stt, tts, vad
+
+    from antiphon.session import AgentSession
+
+T = TypeVar("T")
+
+
+class Agent:
+    """What the assistant is and does. `None` for a model means none, leaving it out the session's.
+
+    Override the nodes and hooks; start it with `AgentSession.start`.
+    """
+
+    def __init__(
+        self,
+        *,
+        instructions: str,
+        id: str | None = None,
+        chat_ctx: NotGivenOr[llm.ChatContext | None] = NOT_GIVEN,
+        tools: list[llm.Tool | llm.Toolset] | None = None,
+        stt: NotGivenOr[stt.STT[Any] | str | None] = NOT_GIVEN,
+        vad: NotGivenOr[vad.VAD | str | None] = NOT_GIVEN,
+        turn_handling: NotGivenOr[TurnHandlingOptions] = NOT_GIVEN,
+        llm: NotGivenOr[llm.LLM[Any] | str | None] = NOT_GIVEN,
+        tts: NotGivenOr[tts.TTS[Any] | str | None] = NOT_GIVEN,
+    ) -> None:
+        self._instructions = instructions
+        self._id = id or _snake(type(self).__name__)
+        self._tools = list(tools or [])
+        self._chat_ctx = _copy(chat_ctx)
+        self._turn_handling = turn_handling or None
+        self._stt = models.load_stt(stt) if isinstance(stt, str) else stt
+        self._vad = models.load_vad(vad) if isinstance(vad, str) else vad
+        self._llm = models.load_llm(llm) if isinstance(llm, str) else llm
+        self._tts = models.load_tts(tts) if isinstance(tts, str) else tts
+        self._session: AgentSession[Any] | None = None
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def label(self) -> str:
+        return self._id
+
+    @property
+    def instructions(self) -> str:
+        return self._instructions
+
+    @property
+    def tools(self) -> list[llm.Tool | llm.Toolset]:
+        return list(self._tools)
+
+    @property
+    def chat_ctx(self) -> llm.ChatContext:
+        """A copy of what this agent remembers; change it with `update_chat_ctx`."""
+        return self._chat_ctx.copy()
+
+    @property
+    def session(self) -> AgentSession[Any]:
+        """The session it runs in; UsageError while it runs in none."""
+        if self._session is None:
+            raise UsageError(f"{self._id} is not running: start it with AgentSession.start(agent)")
+        return self._session
+
+    @property
+    def turn_handling(self) -> TurnHandlingOptions | None:
+        """Its own options; they hold over the session's."""
+        return self._turn_handling
+
+    def join(self, session: AgentSession[Any]) -> None:
+        """Called by the session that starts it."""
+        self._session = session
+
+    @property
+    def stt(self) -> stt.STT[Any] | None:
+        """The recogniser in use: its own, else the session's."""
+        return _chosen(self._stt, self._session and self._session.stt)
+
+    @property
+    def vad(self) -> vad.VAD | None:
+        return _chosen(self._vad, self._session and self._session.vad)
+
+    @property
+    def llm(self) -> llm.LLM[Any] | None:
+        return _chosen(self._llm, self._session and self._session.llm)
+
+    @property
+    def tts(self) -> tts.TTS[Any] | None:
+        return _chosen(self._tts, self._session and self._session.tts)
+
+    async def update_instructions(self, instructions: str) -> None:
+        """Replace the instructions, from the next reply on."""
+        self._instructions = instructions
+
+    async def update_chat_ctx(self, chat_ctx: llm.ChatContext) -> None:
+        """Replace what the agent remembers, from the next reply on."""
+        self._chat_ctx = chat_ctx.copy()
+
+    def overrides(self, name: str) -> bool:
+        """Whether a node or hook of this agent is not the default one."""
+        return getattr(type(self), name) is not getattr(Agent, name) or name in vars(self)
+
+    # Hooks.
+
+    async def on_enter(self) -> None:
+        """Called when the agent becomes the session's; a place to greet."""
+
+    async def on_exit(self) -> None:
+        """Called when the session ends or hands over."""
+
+    async def on_user_turn_completed(
+        self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
+    ) -> None:
+        """Called when the user has finished, before the reply.
+
+        Changes to `turn_ctx` hold for this reply, changes to `new_message` for good. Raise
+        `StopResponse` for no reply. The user's words stay in history whatever happens here.
+        """
+
+    # Nodes.
+
+    def stt_node(self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings) -> Any:
+        """Audio frames to speech events (or final strings)."""
+        return Agent.default.stt_node(self, audio, model_settings)
+
+    def llm_node(
+        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
+    ) -> Any:
+        """The conversation to text: an async iterable of str, ChatChunk or FlushSentinel."""
+        return Agent.default.llm_node(self, chat_ctx, tools, model_settings)
+
+    def tts_node(self, text: AsyncIterable[str], model_settings: ModelSettings) -> Any:
+        """Chunks of text, already cut for speaking, to audio frames."""
+        return Agent.default.tts_node(self, text, model_settings)
+
+    def transcription_node(self, text: AsyncIterable[str], model_settings: ModelSettings) -> Any:
+        """Written chunks to what transcripts and history show, one for one."""
+        return Agent.default.transcription_node(self, text, model_settings)
+
+    def realtime_audio_output_node(
+        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+    ) -> Any:
+        """A realtime model's audio on its way to the output."""
+        return Agent.default.realtime_audio_output_node(self, audio, model_settings)
+
+    class default:
+        """The default nodes, to be called by overrides."""
+
+        @staticmethod
+        def stt_node(
+            agent: Agent, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+        ) -> AsyncGenerator[stt.SpeechEvent, None]:
+            engine = _given(agent.stt, "stt", agent)
+            options = agent.session.conn_options.stt_conn_options
+            return stt_nodes.recognise(engine, agent.vad, audio, options)
+
+        @staticmethod
+        def llm_node(
+            agent: Agent,
+            chat_ctx: llm.ChatContext,
+            tools: list[llm.Tool],
+            model_settings: ModelSettings,
+        ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
+            engine = _given(agent.llm, "llm", agent)
+            options = agent.session.conn_options.llm_conn_options
+            return llm_nodes.chat(engine, chat_ctx, tools, model_settings, options)
+
+        @staticmethod
+        def tts_node(
+            agent: Agent, text: AsyncIterable[str], model_settings: ModelSettings
+        ) -> AsyncGenerator[rtc.AudioFrame, None]:
+            engine = _given(agent.tts, "tts", agent)
+            options = agent.session.conn_options.tts_conn_options
+            return tts_nodes.synthesise(engine, text, options)
+
+        @staticmethod
+        async def transcription_node(
+            agent: Agent, text: AsyncIterable[str], model_settings: ModelSettings
+        ) -> AsyncGenerator[str, None]:
+            async for part in text:
+                yield part
+
+        @staticmethod
+        async def realtime_audio_output_node(
+            agent: Agent, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+        ) -> AsyncGenerator[rtc.AudioFrame, None]:
+            async for frame in audio:
+                yield frame
+
+
+def _given(engine: T | None, slot: str, agent: Agent) -> T:
+    if engine is None:
+        raise UsageError(
+            f"{slot}_node of {agent.id} has no {slot}: pass {slot}= to the session or the agent, "
+            f"or override {slot}_node"
+        )
+    return engine
+
+
+def _chosen(own: NotGivenOr[T | None], common: T | None) -> T | None:
+    return common if own is NOT_GIVEN else cast("T | None", own)
+
+
+def _copy(chat_ctx: NotGivenOr[llm.ChatContext | None]) -> llm.ChatContext:
+    return chat_ctx.copy() if isinstance(chat_ctx, llm.ChatContext) else llm.ChatContext.empty()
+
+
+def _snake(name: str) -> str:
+    return "default_agent" if name == "Agent" else re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

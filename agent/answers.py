@@ -1,0 +1,141 @@
+"""Answers to the user: the prepared draft, and the turns in the order in which they ended.
+
+A turn is written into history and answered at once when the agent does not override
+`on_user_turn_completed`. Otherwise turns go through one queue, so that hooks never overlap; each
+hook runs in a leaf task with a time limit, and the user's words are in history whether it ends,
+fails, hangs, or is overtaken by the next turn (which then is the one that is answered).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from livekit.agents import NOT_GIVEN, StopResponse, llm
+
+from antiphon.pipeline.errors import NodeTimeout
+from antiphon.pipeline.observations import Kind
+from antiphon.pipeline.streams import Scope, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from antiphon.conversation import Conversation
+    from antiphon.pipeline.observations import Commit
+    from antiphon.pipeline.reply import Reply
+
+logger = logging.getLogger("antiphon.answers")
+
+HOOK_LIMIT: Final = 30.0  # seconds on_user_turn_completed may take
+
+
+class Turn:
+    """A committed turn on its way to its answer."""
+
+    def __init__(self, number: int, message: llm.ChatMessage, commit: Commit) -> None:
+        self.number = number
+        self.message = message
+        self.commit = commit
+        self.written = False
+
+
+class Answers:
+    """Mutable state: the draft with the message it answers, and the turns not yet written."""
+
+    def __init__(self, conversation: Conversation, scope: Scope) -> None:
+        self._conversation = conversation
+        self._draft: Reply | None = None
+        self._turns: Stream[Turn] = Stream(10**6, name="turns")
+        self._open: list[Turn] = []
+        scope.start("turns", self._work(scope))
+
+    @property
+    def busy(self) -> bool:
+        """A turn waits for its hook."""
+        return bool(self._open)
+
+    def draft(self, text: str) -> None:
+        """Prepare an answer to words that may not be the last."""
+        self.drop()
+        message = self._conversation.user_message(text)
+        self._draft = self._conversation.prepare(message)
+
+    def drop(self) -> None:
+        """Throw the prepared answer away."""
+        draft, self._draft = self._draft, None
+        if draft is not None:
+            draft.cut()
+
+    def commit(self, commit: Commit) -> None:
+        """The user's turn is over."""
+        conversation = self._conversation
+        number = conversation.next_turn()
+        turn = Turn(number, conversation.user_message(commit.text), commit)
+        if not conversation.agent.overrides("on_user_turn_completed") and not self._open:
+            self._write(turn)
+            self._answer(turn, None)
+            return
+        self._open.append(turn)
+        self._turns.put_nowait(turn)
+
+    def close(self) -> None:
+        """Write what is not written yet; nothing is answered any more."""
+        self.drop()
+        for turn in self._open:
+            self._write(turn)
+        self._open.clear()
+
+    async def _work(self, scope: Scope) -> None:
+        async for turn in self._turns:
+            context = self._conversation.context()
+            before = list(context.items)
+            wanted = await self._hooked(scope, turn, context)
+            self._write(turn)
+            self._open.remove(turn)
+            overtaken = bool(self._open)
+            if overtaken or not wanted:
+                self.drop()
+                continue
+            changed = context.items != before or turn.message.text_content != turn.commit.text
+            if changed:
+                context.items.append(turn.message)
+            self._answer(turn, (lambda ctx=context: ctx) if changed else None)
+
+    async def _hooked(self, scope: Scope, turn: Turn, context: llm.ChatContext) -> bool:
+        """Run the hook; False when it wants no answer, fails, or takes too long."""
+        conversation = self._conversation
+        conversation.mark("hook_started", None, turn=turn.number)
+        task = scope.start("hook", conversation.agent.on_user_turn_completed(context, turn.message))
+        await asyncio.wait([task], timeout=HOOK_LIMIT)
+        conversation.mark("hook_ended", None, turn=turn.number)
+        if not task.done():
+            task.cancel()
+            conversation.failed("hook", NodeTimeout.after("on_user_turn_completed", HOOK_LIMIT))
+            return False
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, StopResponse) or task.cancelled():
+            return False
+        if error is not None:
+            conversation.failed("hook", error)
+            return False
+        return True
+
+    def _write(self, turn: Turn) -> None:
+        if not turn.written:
+            turn.written = True
+            self._conversation.add_item(turn.message)
+
+    def _answer(self, turn: Turn, context: Callable[[], llm.ChatContext] | None) -> None:
+        draft, self._draft = self._draft, None
+        fresh = draft is not None and turn.commit.drafted and context is None
+        if draft is not None and not (fresh and turn.commit.reply and draft.error is None):
+            draft.cut()
+            draft = None
+        if not turn.commit.reply:
+            return
+        if draft is not None and not draft.done:
+            draft.turn = turn.number
+            draft.confirm(self._conversation.kind(Kind.ANSWER, NOT_GIVEN))
+        else:
+            self._conversation.answer(turn.number, context)

@@ -1,0 +1,75 @@
+"""What a session reports: LiveKit's events, and one of ours where LiveKit's needs its own handle."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from livekit.agents import (
+    AgentFalseInterruptionEvent,
+    AgentStateChangedEvent,
+    CloseEvent,
+    CloseReason,
+    ConversationItemAddedEvent,
+    ErrorEvent,
+    UserInputTranscribedEvent,
+    UserStateChangedEvent,
+)
+from livekit.agents.llm import LLMError
+from livekit.agents.stt import STTError
+from livekit.agents.tts import TTSError
+
+if TYPE_CHECKING:
+    from antiphon.agent import Agent
+    from antiphon.speech import SpeechHandle
+
+EventTypes = Literal[
+    "user_state_changed",
+    "agent_state_changed",
+    "user_input_transcribed",
+    "conversation_item_added",
+    "agent_false_interruption",
+    "speech_created",
+    "error",
+    "close",
+]
+
+__all__ = [
+    "AgentFalseInterruptionEvent",
+    "AgentStateChangedEvent",
+    "CloseEvent",
+    "CloseReason",
+    "ConversationItemAddedEvent",
+    "ErrorEvent",
+    "EventTypes",
+    "SpeechCreatedEvent",
+    "UserInputTranscribedEvent",
+    "UserStateChangedEvent",
+    "error_event",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechCreatedEvent:
+    """A speech was asked for; `user_initiated` when by `say` or `generate_reply`."""
+
+    speech_handle: SpeechHandle
+    source: Literal["say", "generate_reply"]
+    user_initiated: bool
+    type: Literal["speech_created"] = "speech_created"
+    created_at: float = field(default_factory=time.time)
+
+
+def error_event(where: str, error: Exception, agent: Agent) -> ErrorEvent:
+    """LiveKit's error event for what failed; the recogniser's and the voice's have classes of
+    their own, everything else a reply can fail with is reported as the model's."""
+    voiced = where == "reply" and "tts_node" in str(error)
+    kind: type[LLMError] | type[STTError] | type[TTSError] = LLMError
+    source: Any = agent.llm
+    if where in ("stt", "input"):
+        kind, source = STTError, agent.stt
+    elif voiced:
+        kind, source = TTSError, agent.tts
+    wrapped = kind(timestamp=time.time(), label=where, error=error, recoverable=False)
+    return ErrorEvent(error=wrapped, source=source or agent)

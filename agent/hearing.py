@@ -1,0 +1,198 @@
+"""The session's ears: audio in, what the turn machine is told out.
+
+A frame costs no task: it is pushed into the detector (inline where the detector can) and into the
+recogniser's stream. A recogniser that fails is started again; one that keeps failing is reported.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+from livekit.agents import ModelSettings, stt, vad
+
+from antiphon.nodes.edge import items
+from antiphon.nodes.stt import FLUSHES
+from antiphon.pipeline.errors import NodeError
+from antiphon.pipeline.observations import Transcript, VoiceStarted, VoiceStopped
+from antiphon.pipeline.streams import Scope, Stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from livekit import rtc
+    from livekit.agents import io
+
+    from antiphon.agent import Agent
+    from antiphon.conversation import Conversation
+
+logger = logging.getLogger("antiphon.hearing")
+
+RETRY: Final = 0.5  # seconds before a failed recogniser is started again
+BEHIND: Final = 30.0  # seconds of audio that may wait for the recogniser
+
+EventType = stt.SpeechEventType
+
+
+@runtime_checkable
+class Inline(Protocol):
+    """A VAD whose detector is a plain object: frames in, events out, at once."""
+
+    def detector(self) -> Detector: ...
+
+
+class Detector(Protocol):
+    def push(self, frame: rtc.AudioFrame) -> list[vad.VADEvent]: ...
+
+
+class Hearing:
+    """Mutable state: the stream to the recogniser, and what the detector last said."""
+
+    def __init__(self, agent: Agent, conversation: Conversation, scope: Scope) -> None:
+        self._agent = agent
+        self._conversation = conversation
+        self._scope = scope
+        self._audio: Stream[rtc.AudioFrame] | None = None
+        self._flushes: list[Callable[[], None]] = []
+        self._detect: Callable[[rtc.AudioFrame], None] | None = None
+        self._listening: asyncio.Task[None] | None = None
+        self._final: asyncio.Future[None] | None = None  # somebody waits for the last words
+
+    def start(self) -> None:
+        """Open the detector and the recogniser."""
+        voice = self._agent.vad
+        if isinstance(voice, Inline):
+            detector = voice.detector()
+            self._detect = lambda frame: self._on_events(detector.push(frame))
+        elif voice is not None:
+            stream = voice.stream()
+            self._detect = stream.push_frame
+            self._scope.pipe("vad", self._read_voice(stream), ahead=0)
+        if self._agent.stt is not None or self._agent.overrides("stt_node"):
+            FLUSHES.set(self._flushes)
+            self._scope.start("recognition", self._recognise())
+
+    def attach(self, source: io.AudioInput | None) -> None:
+        """Listen to `source` from now on, and to nothing else."""
+        if self._listening is not None:
+            self._listening.cancel()
+            self._listening = None
+        if source is not None:
+            self._listening = self._scope.start("ears", self._listen(source))
+
+    def hear(self, frame: rtc.AudioFrame) -> None:
+        """One frame of the user's audio, of any rate; never waits."""
+        if self._audio is not None and not self._audio.ended:
+            if self._audio.size > BEHIND * 1000:
+                logger.warning("the recogniser is %g s behind; audio is skipped", BEHIND)
+                self._audio.close()
+            else:
+                self._audio.put_nowait(frame)
+        if self._detect is not None:
+            self._detect(frame)
+
+    def flush(self) -> None:
+        """Ask the recogniser for its final words, where it can be asked."""
+        for flush in self._flushes:
+            try:
+                flush()
+            except RuntimeError as error:  # its input has ended meanwhile
+                logger.debug("the recogniser was not flushed: %s", error)
+
+    async def last_words(self, timeout: float) -> None:
+        """Let the recogniser finish what the user is saying, for `timeout` seconds at most."""
+        if self._audio is None or not self._conversation.machine.unfinished:
+            return
+        self._final = asyncio.get_running_loop().create_future()
+        self.flush()
+        self._audio.end()
+        await asyncio.wait([self._final], timeout=timeout)
+
+    async def _listen(self, source: io.AudioInput) -> None:
+        session = self._conversation.session
+        try:
+            async for frame in source:
+                if session.input.audio_enabled:
+                    self.hear(frame)
+        except Exception as error:
+            self._conversation.failed("input", error)
+
+    async def _read_voice(self, stream: vad.VADStream) -> AsyncGenerator[None, None]:
+        try:
+            async for event in stream:
+                self._on_events([event])
+        finally:
+            await stream.aclose()
+        yield
+
+    def _on_events(self, events: list[vad.VADEvent]) -> None:
+        for event in events:
+            if event.type is vad.VADEventType.INFERENCE_DONE:
+                continue
+            now = asyncio.get_running_loop().time()
+            if event.type is vad.VADEventType.START_OF_SPEECH:
+                self._voice_started(now - event.speech_duration - event.inference_duration)
+            elif event.type is vad.VADEventType.END_OF_SPEECH:
+                at = now - event.silence_duration - event.inference_duration
+                self._conversation.observe(VoiceStopped(at))
+
+    def _voice_started(self, at: float) -> None:
+        self._conversation.observe(VoiceStarted(at, self._conversation.invites_answer()))
+
+    async def _recognise(self) -> None:
+        settings = ModelSettings()
+        while True:
+            self._audio = Stream(10**9, _milliseconds, "stt/audio")
+            audio = self._audio
+            gave = False
+            async with Scope("stt") as scope:
+                events: Stream[stt.SpeechEvent | str] = scope.pipe(
+                    "node", items(lambda: self._agent.stt_node(audio, settings)), ahead=256
+                )
+                try:
+                    async for event in events:
+                        gave = True
+                        self._conversation.recovered("stt")
+                        self._on_speech(event)
+                except Exception as error:
+                    self._conversation.failed("stt", error)
+                else:
+                    if not gave:
+                        why = "stt_node ended without a word; the user is not understood any more"
+                        self._conversation.failed("stt", NodeError(why))
+                        return
+                audio.close()
+            await asyncio.sleep(RETRY)
+
+    def _on_speech(self, event: stt.SpeechEvent | str) -> None:
+        if isinstance(event, str):
+            self._words(event, final=True, language=None)
+        elif event.type is EventType.FINAL_TRANSCRIPT:
+            self._words(_text(event), final=True, language=_language(event))
+        elif event.type in (EventType.INTERIM_TRANSCRIPT, EventType.PREFLIGHT_TRANSCRIPT):
+            self._words(_text(event), final=False, language=_language(event))
+        elif self._detect is None and event.type is EventType.START_OF_SPEECH:
+            self._voice_started(asyncio.get_running_loop().time())
+        elif self._detect is None and event.type is EventType.END_OF_SPEECH:
+            self._conversation.observe(VoiceStopped(asyncio.get_running_loop().time()))
+
+    def _words(self, text: str, *, final: bool, language: str | None) -> None:
+        conversation = self._conversation
+        conversation.transcribed(text, final=final, language=language)
+        answers = conversation.invites_answer()
+        conversation.observe(Transcript(text, final, language, answers))
+        if final and self._final is not None and not self._final.done():
+            self._final.set_result(None)
+
+
+def _text(event: stt.SpeechEvent) -> str:
+    return event.alternatives[0].text if event.alternatives else ""
+
+
+def _language(event: stt.SpeechEvent) -> str | None:
+    return str(event.alternatives[0].language) or None if event.alternatives else None
+
+
+def _milliseconds(frame: rtc.AudioFrame) -> int:
+    return frame.samples_per_channel * 1000 // frame.sample_rate

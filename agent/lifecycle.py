@@ -1,0 +1,127 @@
+"""From `start` to `close`: the session's own task, its scope, and the order things end in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from livekit.agents import CloseReason
+
+from antiphon.conversation import Conversation
+from antiphon.events import CloseEvent
+from antiphon.nodes.outputs import DEFAULT_RATE, Adapted, Speaker
+from antiphon.pipeline import observations as o
+from antiphon.pipeline.streams import STRAYS, Scope, Strays
+
+if TYPE_CHECKING:
+    from livekit import rtc
+    from livekit.agents import io
+
+    from antiphon.agent import Agent
+    from antiphon.pipeline.playout import Output
+    from antiphon.session import AgentSession
+
+logger = logging.getLogger("antiphon.session")
+
+
+class Run:
+    """One run of a session. Mutable state: the output in use and the closing, once it began."""
+
+    def __init__(self, session: AgentSession[Any], agent: Agent) -> None:
+        self.strays = Strays()
+        STRAYS.set(self.strays)
+        self.speaker: Output | None = None
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._session = session
+        self._agent = agent
+        self._scope = Scope("session", self.strays)
+        self._last = Scope("session", self.strays)  # of the task that closes the other one
+        self._source: io.AudioInput | None = None
+        self._sink: io.AudioOutput | None = None
+        self._closing: asyncio.Task[None] | None = None
+        agent.join(session)
+        self.conversation = Conversation(session, agent, self._scope, self.strays)
+
+    async def start(self, room: rtc.Room | None) -> None:
+        talk = self.conversation
+        talk.mark("session_started", None)
+        self.attach()
+        self._session.captions.start(self._scope)
+        talk.hearing.start()
+        talk.states.agent_is("listening")
+        self._session.deliver()
+        if self._agent.overrides("on_enter"):
+            self._scope.start("on_enter", self._guarded("on_enter"))
+
+    def attach(self) -> None:
+        """Use the session's input and output as they are now."""
+        source = self._session.input.audio
+        if source is not self._source:
+            self._source = source
+            self.conversation.hearing.attach(source)
+        output = self._session.output
+        sink = output.audio if output.audio_enabled else None
+        if sink is not self._sink:
+            self._sink = sink
+            self.speaker = self._adapt(sink)
+
+    def shutdown(
+        self,
+        *,
+        drain: bool,
+        reason: CloseReason = CloseReason.USER_INITIATED,
+        error: object = None,
+    ) -> None:
+        if self._closing is None:
+            self._closing = self._last.start("shutdown", self._shut(drain, reason, error))
+
+    async def _shut(self, drain: bool, reason: CloseReason, error: object) -> None:
+        if drain:
+            await self.drain()
+        await self._close(reason, error)
+
+    async def drain(self) -> None:
+        talk = self.conversation
+        while talk.answers.busy or talk.speeches():
+            for _, handle in talk.speeches():
+                await handle.wait_for_playout()
+            await asyncio.sleep(0)
+
+    async def close(self, reason: CloseReason, error: object) -> None:
+        if self._closing is None:
+            self._closing = self._last.start("close", self._close(reason, error))
+        await asyncio.wait([self._closing])
+
+    async def _close(self, reason: CloseReason, error: object) -> None:
+        """Words first, then sound, then tasks, then the application is told."""
+        if self.closed.done():
+            return
+        talk, session = self.conversation, self._session
+        if self._agent.overrides("on_exit"):
+            await self._guarded("on_exit")
+        talk.hearing.attach(None)
+        if reason is not CloseReason.ERROR:
+            await talk.hearing.last_words(session.close_timeout)
+        talk.observe(o.Closed())
+        talk.close()
+        await self._scope.close()
+        self.strays.abandon()
+        talk.mark("session_closed", None, reason=reason.value, error=str(error) if error else None)
+        session.report("close", CloseEvent(error=error, reason=reason))
+        session.deliver()
+        self.closed.set_result(None)
+
+    async def _guarded(self, hook: str) -> None:
+        try:
+            await getattr(self._agent, hook)()
+        except Exception as error:
+            self.conversation.failed(hook, error)
+            self._session.deliver()
+
+    def _adapt(self, sink: io.AudioOutput | None) -> Output | None:
+        if sink is None or isinstance(sink, Speaker):
+            return sink
+        voice = self._agent.tts
+        rate = voice.sample_rate if voice else DEFAULT_RATE
+        return Adapted(sink, self._scope, rate)

@@ -1,0 +1,164 @@
+"""Producers for the reply engine: a generated answer, said text, said audio.
+
+They differ only in where text and sound come from; a realtime model will be a fourth. What they
+run is foreign code, in the reply's leaf tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import TYPE_CHECKING
+
+from livekit.agents import FlushSentinel, llm
+
+from antiphon.nodes.edge import items
+from antiphon.nodes.llm import thoughts
+from antiphon.nodes.tts import sounds
+from antiphon.pipeline.source import VoiceDisabled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from livekit import rtc
+    from livekit.agents import ModelSettings
+
+    from antiphon.agent import Agent
+    from antiphon.nodes.llm import Chunk
+    from antiphon.nodes.polish import Polish
+    from antiphon.pipeline.ledger import Sound
+    from antiphon.pipeline.source import Chunker, Thought
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How an agent speaks here: its nodes, the transforms, the chunks, the output's rate."""
+
+    agent: Agent
+    settings: ModelSettings
+    rate: int
+    polish: Polish
+    chunker: Callable[[], Chunker]
+
+
+class Said:
+    """Text of the application's: `say("…")` or `say(an async iterable of text)`."""
+
+    early = True  # what was said before does not matter to it
+
+    def __init__(
+        self, voice: Voice, text: str | AsyncIterable[str], *, name: str, remembered: bool = True
+    ) -> None:
+        self.name = name  # in the timeline
+        self.remembered = remembered  # in the history
+        self.voice = voice
+        self._text = text
+
+    async def think(self) -> AsyncGenerator[Thought, None]:
+        async with aclosing(items(lambda: self._text, single=str)) as texts:
+            async for text in texts:
+                yield text
+
+    def chunker(self) -> Chunker:
+        return self.voice.chunker()
+
+    async def polish(self, chunk: str) -> str:
+        return await self.voice.polish(chunk)
+
+    async def speak(self, texts: AsyncIterable[str]) -> AsyncGenerator[Sound, None]:
+        agent = self.voice.agent
+        if agent.tts is None and not agent.overrides("tts_node"):
+            raise VoiceDisabled
+        frames = agent.tts_node(texts, self.voice.settings)
+        if isawaitable(frames):
+            frames = await frames
+        if frames is None:
+            raise VoiceDisabled
+        async with aclosing(sounds(items(lambda: frames), self.voice.rate)) as voiced:
+            async for sound in voiced:
+                yield sound
+
+    def show(self, texts: AsyncIterable[str]) -> AsyncIterable[str] | None:
+        agent = self.voice.agent
+        if not agent.overrides("transcription_node"):
+            return None
+        return items(lambda: agent.transcription_node(texts, self.voice.settings))
+
+
+class Generated(Said):
+    """The language model's reply; the context is taken when the model is called."""
+
+    early = False
+
+    def __init__(
+        self,
+        voice: Voice,
+        context: Callable[[], llm.ChatContext],
+        tools: list[llm.Tool],
+        *,
+        name: str,
+    ) -> None:
+        super().__init__(voice, "", name=name)
+        self._context = context
+        self._tools = tools
+
+    async def think(self) -> AsyncGenerator[Thought, None]:
+        agent, settings = self.voice.agent, self.voice.settings
+        chunks: AsyncGenerator[Chunk, None] = items(
+            lambda: agent.llm_node(self._context(), self._tools, settings),
+            single=(str, llm.ChatChunk, FlushSentinel),
+        )
+        async with aclosing(thoughts(chunks)) as parts:
+            async for thought in parts:
+                yield thought
+
+
+class SaidAudio(Said):
+    """Audio of the application's with the text it holds: `say("…", audio=…)`; no TTS."""
+
+    def __init__(
+        self,
+        voice: Voice,
+        text: str | AsyncIterable[str],
+        audio: AsyncIterable[rtc.AudioFrame],
+        *,
+        name: str,
+        remembered: bool = True,
+    ) -> None:
+        super().__init__(voice, text, name=name, remembered=remembered)
+        self._audio = audio
+
+    def chunker(self) -> Chunker:
+        return Whole()
+
+    async def speak(self, texts: AsyncIterable[str]) -> AsyncGenerator[Sound, None]:
+        async for _ in texts:
+            pass
+        async with aclosing(sounds(items(lambda: self._audio), self.voice.rate)) as voiced:
+            async for sound in voiced:
+                yield sound
+
+
+class Whole:
+    """A chunker that waits for the end of the text: where no voice waits for a part of it."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._ended = False
+
+    def push(self, text: str, now: float) -> None:
+        self._text += text
+
+    def flush(self) -> None:
+        self._ended = True
+
+    def take(self, now: float, slack: float) -> str | None:
+        if not (self._ended and self._text):
+            return None
+        text, self._text = self._text, ""
+        return text
+
+    def wait(self, now: float, slack: float) -> float | None:
+        return None

@@ -1,0 +1,118 @@
+"""The handle of something the agent says: what a program holds while it is prepared and spoken."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Literal
+
+from antiphon.pipeline.errors import UsageError
+from antiphon.pipeline.observations import Kind
+from antiphon.pipeline.reply import SPEAKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from livekit.agents import llm
+
+    from antiphon.conversation import Conversation
+    from antiphon.pipeline.reply import Reply
+
+Modality = Literal["text", "audio"]
+
+
+class SpeechHandle:
+    """One speech of the agent. Awaiting it waits until it has been heard, or cut, and never raises.
+
+    `exception()` says afterwards whether a node failed.
+    """
+
+    SPEECH_PRIORITY_LOW: Final = 0
+    SPEECH_PRIORITY_NORMAL: Final = 5
+    SPEECH_PRIORITY_HIGH: Final = 10
+
+    def __init__(self, reply: Reply, conversation: Conversation, name: str) -> None:
+        self._reply = reply
+        self._conversation = conversation
+        self._id = name
+        self._items: list[llm.ChatItem] = []
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._callbacks: dict[Callable[[SpeechHandle], object], None] = {}
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    @property
+    def chat_items(self) -> list[llm.ChatItem]:
+        """What it has added to the history so far."""
+        return self._items
+
+    @property
+    def num_steps(self) -> int:
+        return 1
+
+    @property
+    def interrupted(self) -> bool:
+        return self._reply.interrupted
+
+    @property
+    def scheduled(self) -> bool:
+        """It stands in line, or has the floor, or has had it."""
+        return self._reply.confirmed
+
+    @property
+    def allow_interruptions(self) -> bool:
+        return self._reply.kind is not Kind.PROTECTED
+
+    @allow_interruptions.setter
+    def allow_interruptions(self, value: bool) -> None:
+        if self.interrupted and not value:
+            raise RuntimeError("this speech is interrupted already; it cannot be protected now")
+        self._conversation.protect(self._reply, not value)
+
+    def done(self) -> bool:
+        return self._done.done()
+
+    def exception(self) -> BaseException | None:
+        """The error it failed with, None without one; InvalidStateError while it is not done."""
+        if not self.done():
+            raise asyncio.InvalidStateError("this speech is not done yet")
+        return self._reply.error
+
+    def interrupt(self, *, force: bool = False) -> SpeechHandle:
+        """End it now. RuntimeError when it does not allow interruptions and `force` is not set."""
+        if not (self.interrupted or self.done()):
+            if not (force or self.allow_interruptions):
+                raise RuntimeError("this speech does not allow interruptions; pass force=True")
+            self._conversation.interrupt(self._reply, force=True)
+        return self
+
+    async def wait_for_playout(self) -> None:
+        """Wait until all of it has been heard, or it was cut."""
+        if SPEAKING.get() is self._reply and not self.done():
+            raise UsageError(
+                "this code runs inside the speech it would wait for, and would wait for ever"
+            )
+        if not self.done():
+            await asyncio.wait([self._done])
+
+    def __await__(self) -> Generator[None, None, SpeechHandle]:
+        yield from self.wait_for_playout().__await__()
+        return self
+
+    def add_done_callback(self, callback: Callable[[SpeechHandle], object]) -> None:
+        if self.done():
+            asyncio.get_running_loop().call_soon(callback, self)
+        else:
+            self._callbacks[callback] = None
+
+    def remove_done_callback(self, callback: Callable[[SpeechHandle], object]) -> None:
+        self._callbacks.pop(callback, None)
+
+    def _settle(self) -> None:
+        """Called by the conversation, once, when the speech is over."""
+        if not self._done.done():
+            self._done.set_result(None)
+        callbacks, self._callbacks = self._callbacks, {}
+        for callback in callbacks:
+            asyncio.get_running_loop().call_soon(callback, self)

@@ -1,0 +1,131 @@
+"""The agent's and the user's states as the application sees them, and the captions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, cast
+
+from antiphon.events import (
+    AgentFalseInterruptionEvent,
+    AgentStateChangedEvent,
+    UserStateChangedEvent,
+)
+from antiphon.pipeline.streams import Scope, Stream
+
+if TYPE_CHECKING:
+    from livekit.agents import io
+    from livekit.agents.voice.events import AgentState, UserState
+
+    from antiphon.conversation import Conversation
+
+logger = logging.getLogger("antiphon.states")
+
+
+class States:
+    """Mutable state: the two states, and the timer after which a silent user is away."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self.agent = "initializing"
+        self.user = "listening"
+        self._conversation = conversation
+        self._away: asyncio.TimerHandle | None = None
+
+    def agent_is(self, state: str) -> None:
+        if state != self.agent:
+            old, self.agent = self.agent, state
+            event = AgentStateChangedEvent(
+                old_state=cast("AgentState", old),
+                new_state=cast("AgentState", state),
+                created_at=self._now(),
+            )
+            self._conversation.session.report("agent_state_changed", event)
+            self._watch()
+
+    def user_is(self, state: str, since: float) -> None:
+        """`since` is loop time: a voice is noticed some frames after it began."""
+        if state != self.user:
+            old, self.user = self.user, state
+            event = UserStateChangedEvent(
+                old_state=cast("UserState", old),
+                new_state=cast("UserState", state),
+                created_at=self._conversation.wall(since),
+            )
+            self._conversation.session.report("user_state_changed", event)
+        self._watch()
+
+    def heard_words(self, *, final: bool) -> None:
+        """Words bring an absent user back."""
+        if final and self.user == "away":
+            self.user_is("listening", asyncio.get_running_loop().time())
+
+    def resumed(self) -> None:
+        """A pause was for nothing."""
+        event = AgentFalseInterruptionEvent(resumed=True, created_at=self._now())
+        self._conversation.session.report("agent_false_interruption", event)
+
+    def close(self) -> None:
+        if self._away is not None:
+            self._away.cancel()
+            self._away = None
+
+    def _watch(self) -> None:
+        self.close()
+        patience = self._conversation.session.user_away_timeout
+        if patience is not None and self.agent == self.user == "listening":
+            self._away = asyncio.get_running_loop().call_later(patience, self._leave)
+
+    def _leave(self) -> None:
+        self._away = None
+        self.user_is("away", asyncio.get_running_loop().time())
+        self._conversation.session.deliver()
+
+    def _now(self) -> float:
+        return self._conversation.wall(asyncio.get_running_loop().time())
+
+
+class Captions:
+    """The agent's words to a text output, as they are heard, one segment for each reply.
+
+    Mutable state: the output, and what of the current reply it has been given.
+    """
+
+    def __init__(self) -> None:
+        self._sink: io.TextOutput | None = None
+        self._shown = ""
+        self._parts: Stream[str | None] = Stream(10**6, name="captions")
+
+    def start(self, scope: Scope) -> None:
+        scope.start("captions", self._forward())
+
+    def attach(self, sink: io.TextOutput | None) -> None:
+        self._sink = sink
+
+    @property
+    def wanted(self) -> bool:
+        return self._sink is not None
+
+    def show(self, said: str) -> None:
+        """`said` is all of the reply that has been heard so far."""
+        if len(said) > len(self._shown) and said.startswith(self._shown):
+            self._parts.put_nowait(said[len(self._shown) :])
+            self._shown = said
+
+    def end(self, said: str) -> None:
+        if self.wanted and not self._parts.ended:
+            self.show(said)
+            if self._shown:
+                self._parts.put_nowait(None)
+        self._shown = ""
+
+    async def _forward(self) -> None:
+        async for part in self._parts:
+            if self._sink is None:
+                continue
+            try:
+                if part is None:
+                    self._sink.flush()
+                else:
+                    await self._sink.capture_text(part)
+            except Exception:
+                logger.exception("the text output %s failed", self._sink.label)

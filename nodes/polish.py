@@ -1,0 +1,58 @@
+"""Text transforms before speaking: LiveKit's filters by name, and anything of the user's.
+
+Each chunk goes through the transforms by itself, so that a chunk and its sound stay a pair.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Sequence
+from typing import Final
+
+from livekit.agents.voice.transcription.filters import filter_emoji, filter_markdown
+
+from antiphon.pipeline.errors import UsageError
+
+Transform = str | Callable[[AsyncIterable[str]], AsyncIterable[str]]
+
+DEFAULT: Final[tuple[Transform, ...]] = ("filter_markdown", "filter_emoji")
+_NAMED: Final[dict[str, Callable[[AsyncIterable[str]], AsyncIterable[str]]]] = {
+    "filter_markdown": filter_markdown,
+    "filter_emoji": filter_emoji,
+}
+# Text of which the named filters would change nothing, so they need not run.
+_PLAIN: Final = re.compile(r"[\w\s.,;:!?'\"()$%&@/’“”…–—-]*", re.UNICODE)
+_LINE_MARKUP: Final = re.compile(r"^\s*(?:[-+]|\d+\.)\s|__|---", re.MULTILINE)
+
+
+class Polish:
+    """Applies transforms to one chunk; None applies none."""
+
+    def __init__(self, transforms: Sequence[Transform] | None = DEFAULT) -> None:
+        self._named: list[Callable[[AsyncIterable[str]], AsyncIterable[str]]] = []
+        self._own: list[Callable[[AsyncIterable[str]], AsyncIterable[str]]] = []
+        for transform in transforms or ():
+            if not isinstance(transform, str):
+                self._own.append(transform)
+            elif transform in _NAMED:
+                self._named.append(_NAMED[transform])
+            else:
+                raise UsageError(f"no text transform {transform!r}; there are {', '.join(_NAMED)}")
+
+    async def __call__(self, chunk: str) -> str:
+        plain = _PLAIN.fullmatch(chunk) and not _LINE_MARKUP.search(chunk)
+        stages = self._own if plain else [*self._named, *self._own]
+        if not stages:
+            return chunk
+        stream: AsyncIterable[str] = _once(chunk)
+        for stage in stages:
+            stream = stage(stream)
+        try:
+            return "".join([piece async for piece in stream])
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
+
+
+async def _once(chunk: str) -> AsyncGenerator[str, None]:
+    yield chunk
