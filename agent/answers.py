@@ -129,10 +129,10 @@ class Answers:
     def _answer(self, turn: Turn, context: Callable[[], llm.ChatContext] | None) -> None:
         draft, self._draft = self._draft, None
         fresh = draft is not None and turn.commit.drafted and context is None
-        if draft is not None and not (fresh and turn.commit.reply and draft.error is None):
+        if draft is not None and not (fresh and turn.commit.answer and draft.error is None):
             draft.cut()
             draft = None
-        if not turn.commit.reply:
+        if not turn.commit.answer:
             return
         if draft is not None and not draft.done:
             draft.turn = turn.number

@@ -82,7 +82,7 @@ class CommitNow:
     """The application ends the user's turn; it waits `timeout` seconds for a final transcript."""
 
     timeout: float = 0.0
-    reply: bool = True
+    answer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Commit:
 
     text: str
     drafted: bool = False
-    reply: bool = True
+    answer: bool = True
     language: str | None = None
 
 

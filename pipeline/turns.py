@@ -257,7 +257,7 @@ class Turns:
         assert asked is not None
         if self.text:
             self._act(Cue.TURN, out, "turn")
-            self._hand_on(out, reply=asked.reply)
+            self._hand_on(out, answer=asked.answer)
         self._over(out)
 
     def _end_turn(self, now: float, out: list[o.Decision]) -> None:
@@ -281,13 +281,13 @@ class Turns:
             return bool(self.text)
         return counts(self.text, self.rules.min_words, self._language)
 
-    def _hand_on(self, out: list[o.Decision], *, reply: bool = True) -> None:
+    def _hand_on(self, out: list[o.Decision], *, answer: bool = True) -> None:
         text = self.text
         drafted = self._draft is not None and same_words(self._draft, text)
         if self._draft is not None and not drafted:
             out.append(o.Drop())
         self._draft = None
-        out.append(o.Commit(text, drafted, reply, self._language))
+        out.append(o.Commit(text, drafted, answer, self._language))
         self._forget()
 
     def _keep(self, out: list[o.Decision]) -> None:
