@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from livekit.agents import NOT_GIVEN, NotGivenOr, llm
+from livekit.agents import NOT_GIVEN, NotGivenOr
+from livekit.agents import llm as llms
 
 from antiphon.nodes import llm as llm_nodes
 from antiphon.nodes import models
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
 
     from livekit import rtc
-    from livekit.agents import FlushSentinel, ModelSettings, TurnHandlingOptions, stt, tts, vad
+    from livekit.agents import FlushSentinel, ModelSettings, TurnHandlingOptions
+    from livekit.agents import stt as stts
+    from livekit.agents import tts as ttss
+    from livekit.agents import vad as vads
 
     from antiphon.session import AgentSession
 
@@ -39,13 +43,13 @@ class Agent:
         *,
         instructions: str,
         id: str | None = None,
-        chat_ctx: NotGivenOr[llm.ChatContext | None] = NOT_GIVEN,
-        tools: list[llm.Tool | llm.Toolset] | None = None,
-        stt: NotGivenOr[stt.STT[Any] | str | None] = NOT_GIVEN,
-        vad: NotGivenOr[vad.VAD | str | None] = NOT_GIVEN,
+        chat_ctx: NotGivenOr[llms.ChatContext | None] = NOT_GIVEN,
+        tools: list[llms.Tool | llms.Toolset] | None = None,
+        stt: NotGivenOr[stts.STT[Any] | str | None] = NOT_GIVEN,
+        vad: NotGivenOr[vads.VAD | str | None] = NOT_GIVEN,
         turn_handling: NotGivenOr[TurnHandlingOptions] = NOT_GIVEN,
-        llm: NotGivenOr[llm.LLM[Any] | str | None] = NOT_GIVEN,
-        tts: NotGivenOr[tts.TTS[Any] | str | None] = NOT_GIVEN,
+        llm: NotGivenOr[llms.LLM[Any] | str | None] = NOT_GIVEN,
+        tts: NotGivenOr[ttss.TTS[Any] | str | None] = NOT_GIVEN,
     ) -> None:
         self._instructions = instructions
         self._id = id or _snake(type(self).__name__)
@@ -71,13 +75,18 @@ class Agent:
         return self._instructions
 
     @property
-    def tools(self) -> list[llm.Tool | llm.Toolset]:
+    def tools(self) -> list[llms.Tool | llms.Toolset]:
         return list(self._tools)
 
     @property
-    def chat_ctx(self) -> llm.ChatContext:
+    def chat_ctx(self) -> llms.ChatContext:
         """A copy of what this agent remembers; change it with `update_chat_ctx`."""
         return self._chat_ctx.copy()
+
+    @property
+    def remembered(self) -> llms.ChatContext:
+        """What this agent remembers, itself: for the session that writes it."""
+        return self._chat_ctx
 
     @property
     def session(self) -> AgentSession[Any]:
@@ -96,27 +105,27 @@ class Agent:
         self._session = session
 
     @property
-    def stt(self) -> stt.STT[Any] | None:
+    def stt(self) -> stts.STT[Any] | None:
         """The recogniser in use: its own, else the session's."""
-        return _chosen(self._stt, self._session and self._session.stt)
+        return _chosen(self._stt, self._session.stt if self._session else None)
 
     @property
-    def vad(self) -> vad.VAD | None:
-        return _chosen(self._vad, self._session and self._session.vad)
+    def vad(self) -> vads.VAD | None:
+        return _chosen(self._vad, self._session.vad if self._session else None)
 
     @property
-    def llm(self) -> llm.LLM[Any] | None:
-        return _chosen(self._llm, self._session and self._session.llm)
+    def llm(self) -> llms.LLM[Any] | None:
+        return _chosen(self._llm, self._session.llm if self._session else None)
 
     @property
-    def tts(self) -> tts.TTS[Any] | None:
-        return _chosen(self._tts, self._session and self._session.tts)
+    def tts(self) -> ttss.TTS[Any] | None:
+        return _chosen(self._tts, self._session.tts if self._session else None)
 
     async def update_instructions(self, instructions: str) -> None:
         """Replace the instructions, from the next reply on."""
         self._instructions = instructions
 
-    async def update_chat_ctx(self, chat_ctx: llm.ChatContext) -> None:
+    async def update_chat_ctx(self, chat_ctx: llms.ChatContext) -> None:
         """Replace what the agent remembers, from the next reply on."""
         self._chat_ctx = chat_ctx.copy()
 
@@ -133,7 +142,7 @@ class Agent:
         """Called when the session ends or hands over."""
 
     async def on_user_turn_completed(
-        self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
+        self, turn_ctx: llms.ChatContext, new_message: llms.ChatMessage
     ) -> None:
         """Called when the user has finished, before the reply.
 
@@ -148,7 +157,7 @@ class Agent:
         return Agent.default.stt_node(self, audio, model_settings)
 
     def llm_node(
-        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
+        self, chat_ctx: llms.ChatContext, tools: list[llms.Tool], model_settings: ModelSettings
     ) -> Any:
         """The conversation to text: an async iterable of str, ChatChunk or FlushSentinel."""
         return Agent.default.llm_node(self, chat_ctx, tools, model_settings)
@@ -173,7 +182,7 @@ class Agent:
         @staticmethod
         def stt_node(
             agent: Agent, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
-        ) -> AsyncGenerator[stt.SpeechEvent, None]:
+        ) -> AsyncGenerator[stts.SpeechEvent, None]:
             engine = _given(agent.stt, "stt", agent)
             options = agent.session.conn_options.stt_conn_options
             return stt_nodes.recognise(engine, agent.vad, audio, options)
@@ -181,10 +190,10 @@ class Agent:
         @staticmethod
         def llm_node(
             agent: Agent,
-            chat_ctx: llm.ChatContext,
-            tools: list[llm.Tool],
+            chat_ctx: llms.ChatContext,
+            tools: list[llms.Tool],
             model_settings: ModelSettings,
-        ) -> AsyncGenerator[llm.ChatChunk | str | FlushSentinel, None]:
+        ) -> AsyncGenerator[llms.ChatChunk | str | FlushSentinel, None]:
             engine = _given(agent.llm, "llm", agent)
             options = agent.session.conn_options.llm_conn_options
             return llm_nodes.chat(engine, chat_ctx, tools, model_settings, options)
@@ -225,8 +234,8 @@ def _chosen(own: NotGivenOr[T | None], common: T | None) -> T | None:
     return common if own is NOT_GIVEN else cast("T | None", own)
 
 
-def _copy(chat_ctx: NotGivenOr[llm.ChatContext | None]) -> llm.ChatContext:
-    return chat_ctx.copy() if isinstance(chat_ctx, llm.ChatContext) else llm.ChatContext.empty()
+def _copy(chat_ctx: NotGivenOr[llms.ChatContext | None]) -> llms.ChatContext:
+    return chat_ctx.copy() if isinstance(chat_ctx, llms.ChatContext) else llms.ChatContext.empty()
 
 
 def _snake(name: str) -> str:

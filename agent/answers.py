@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from livekit.agents import NOT_GIVEN, StopResponse, llm
@@ -58,8 +59,8 @@ class Answers:
     def draft(self, text: str) -> None:
         """Prepare an answer to words that may not be the last."""
         self.drop()
-        message = self._conversation.user_message(text)
-        self._draft = self._conversation.prepare(message)
+        message = self._conversation.memory.user_message(text)
+        self._draft = self._conversation.speaking.prepare(message)
 
     def drop(self) -> None:
         """Throw the prepared answer away."""
@@ -71,7 +72,7 @@ class Answers:
         """The user's turn is over."""
         conversation = self._conversation
         number = conversation.next_turn()
-        turn = Turn(number, conversation.user_message(commit.text), commit)
+        turn = Turn(number, conversation.memory.user_message(commit.text), commit)
         if not conversation.agent.overrides("on_user_turn_completed") and not self._open:
             self._write(turn)
             self._answer(turn, None)
@@ -88,7 +89,7 @@ class Answers:
 
     async def _work(self, scope: Scope) -> None:
         async for turn in self._turns:
-            context = self._conversation.context()
+            context = self._conversation.memory.context()
             before = list(context.items)
             wanted = await self._hooked(scope, turn, context)
             self._write(turn)
@@ -97,18 +98,19 @@ class Answers:
             if overtaken or not wanted:
                 self.drop()
                 continue
-            changed = context.items != before or turn.message.text_content != turn.commit.text
-            if changed:
+            if context.items == before and turn.message.text_content == turn.commit.text:
+                self._answer(turn, None)
+            else:
                 context.items.append(turn.message)
-            self._answer(turn, (lambda ctx=context: ctx) if changed else None)
+                self._answer(turn, partial(_same, context))
 
     async def _hooked(self, scope: Scope, turn: Turn, context: llm.ChatContext) -> bool:
         """Run the hook; False when it wants no answer, fails, or takes too long."""
         conversation = self._conversation
-        conversation.mark("hook_started", None, turn=turn.number)
+        conversation.mark("hook_started", None, hook_of=turn.number)
         task = scope.start("hook", conversation.agent.on_user_turn_completed(context, turn.message))
         await asyncio.wait([task], timeout=HOOK_LIMIT)
-        conversation.mark("hook_ended", None, turn=turn.number)
+        conversation.mark("hook_ended", None, hook_of=turn.number)
         if not task.done():
             task.cancel()
             conversation.failed("hook", NodeTimeout.after("on_user_turn_completed", HOOK_LIMIT))
@@ -116,15 +118,14 @@ class Answers:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, StopResponse) or task.cancelled():
             return False
-        if error is not None:
+        if isinstance(error, Exception):
             conversation.failed("hook", error)
-            return False
-        return True
+        return error is None
 
     def _write(self, turn: Turn) -> None:
         if not turn.written:
             turn.written = True
-            self._conversation.add_item(turn.message)
+            self._conversation.write(turn.message)
 
     def _answer(self, turn: Turn, context: Callable[[], llm.ChatContext] | None) -> None:
         draft, self._draft = self._draft, None
@@ -136,6 +137,10 @@ class Answers:
             return
         if draft is not None and not draft.done:
             draft.turn = turn.number
-            draft.confirm(self._conversation.kind(Kind.ANSWER, NOT_GIVEN))
+            draft.confirm(self._conversation.speaking.kind(Kind.ANSWER, NOT_GIVEN))
         else:
-            self._conversation.answer(turn.number, context)
+            self._conversation.speaking.answer(turn.number, context)
+
+
+def _same(context: llm.ChatContext) -> llm.ChatContext:
+    return context

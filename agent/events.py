@@ -1,4 +1,4 @@
-"""What a session reports: LiveKit's events, and one of ours where LiveKit's needs its own handle."""
+"""What a session reports: LiveKit's events, and ours where LiveKit's needs its own handle."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 from livekit.agents import ModelSettings, stt, vad
@@ -138,7 +139,7 @@ class Hearing:
                 self._conversation.observe(VoiceStopped(at))
 
     def _voice_started(self, at: float) -> None:
-        self._conversation.observe(VoiceStarted(at, self._conversation.invites_answer()))
+        self._conversation.observe(VoiceStarted(at, self._conversation.speaking.invites_answer()))
 
     async def _recognise(self) -> None:
         settings = ModelSettings()
@@ -148,7 +149,7 @@ class Hearing:
             gave = False
             async with Scope("stt") as scope:
                 events: Stream[stt.SpeechEvent | str] = scope.pipe(
-                    "node", items(lambda: self._agent.stt_node(audio, settings)), ahead=256
+                    "node", items(partial(self._agent.stt_node, audio, settings)), ahead=256
                 )
                 try:
                     async for event in events:
@@ -180,7 +181,7 @@ class Hearing:
     def _words(self, text: str, *, final: bool, language: str | None) -> None:
         conversation = self._conversation
         conversation.transcribed(text, final=final, language=language)
-        answers = conversation.invites_answer()
+        answers = conversation.speaking.invites_answer()
         conversation.observe(Transcript(text, final, language, answers))
         if final and self._final is not None and not self._final.done():
             self._final.set_result(None)

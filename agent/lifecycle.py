@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from livekit.agents import CloseReason
 
@@ -83,8 +83,8 @@ class Run:
 
     async def drain(self) -> None:
         talk = self.conversation
-        while talk.answers.busy or talk.speeches():
-            for _, handle in talk.speeches():
+        while talk.answers.busy or talk.speaking.in_line():
+            for _, handle in talk.speaking.in_line():
                 await handle.wait_for_playout()
             await asyncio.sleep(0)
 
@@ -108,7 +108,7 @@ class Run:
         await self._scope.close()
         self.strays.abandon()
         talk.mark("session_closed", None, reason=reason.value, error=str(error) if error else None)
-        session.report("close", CloseEvent(error=error, reason=reason))
+        session.report("close", CloseEvent(error=cast("Any", error), reason=reason))
         session.deliver()
         self.closed.set_result(None)
 

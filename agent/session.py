@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from livekit import rtc
-from livekit.agents import NOT_GIVEN, CloseReason, ModelSettings, NotGivenOr, io
+from livekit.agents import NOT_GIVEN, CloseReason, LanguageCode, ModelSettings, NotGivenOr, io
 from livekit.agents import llm as llms
 
 from antiphon import options
@@ -113,7 +113,7 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
     @property
     def current_speech(self) -> SpeechHandle | None:
         """The speech that has the floor."""
-        speeches = self.conversation.speeches() if self._run else []
+        speeches = self.conversation.speaking.in_line() if self._run else []
         return speeches[0][1] if speeches and self.conversation.line.holder else None
 
     @property
@@ -176,11 +176,12 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
         """Say `text`; with `audio`, play that instead of asking a voice."""
         talk = self.conversation
         if audio is NOT_GIVEN:
-            source = Said(talk.voice(), text, name="say", remembered=add_to_chat_ctx)
+            source = Said(talk.speaking.voice(), text, name="say", remembered=add_to_chat_ctx)
         else:
             sound = cast("AsyncIterable[rtc.AudioFrame]", audio)
-            source = SaidAudio(talk.voice(), text, sound, name="say", remembered=add_to_chat_ctx)
-        handle = talk.speak(source, talk.kind(Kind.SPEECH, allow_interruptions))
+            voice = talk.speaking.voice()
+            source = SaidAudio(voice, text, sound, name="say", remembered=add_to_chat_ctx)
+        handle = talk.speaking.speak(source, talk.speaking.kind(Kind.SPEECH, allow_interruptions))
         return self._created(handle, "say")
 
     def generate_reply(
@@ -197,16 +198,19 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
         talk = self.conversation
         if user_input is not NOT_GIVEN:
             given = isinstance(user_input, llms.ChatMessage)
-            talk.add_item(user_input if given else talk.user_message(str(user_input)))
+            message = user_input if given else talk.memory.user_message(str(user_input))
+            talk.write(cast("llms.ChatMessage", message))
         settings = ModelSettings(tool_choice=tool_choice)
-        source = talk.generated(talk.asking(instructions, chat_ctx), "generate_reply", settings)
-        handle = talk.speak(source, talk.kind(Kind.SPEECH, allow_interruptions))
+        source = talk.speaking.generated(
+            talk.memory.asking(instructions, chat_ctx), "generate_reply", settings
+        )
+        handle = talk.speaking.speak(source, talk.speaking.kind(Kind.SPEECH, allow_interruptions))
         return self._created(handle, "generate_reply")
 
     def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
         """End what is being said, and what waits to be said up to the first protected speech."""
         talk, loop = self.conversation, asyncio.get_running_loop()
-        talk.interrupt_all(force=force)
+        talk.speaking.interrupt_all(force=force)
         done: asyncio.Future[None] = loop.create_future()
         done.set_result(None)
         return done
@@ -219,7 +223,7 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
         skip_reply: bool = False,
     ) -> asyncio.Future[str]:
         """End the user's turn now; the result is its text, once the last words have come."""
-        return self.conversation.commit_turn(transcript_timeout, reply=not skip_reply)
+        return self.conversation.commit_turn(transcript_timeout, answer=not skip_reply)
 
     def clear_user_turn(self) -> None:
         """Throw away what the user has said in this turn."""
@@ -241,15 +245,23 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
         self.deliver()
 
     def report_item(self, item: llms.ChatMessage) -> None:
-        self.report("conversation_item_added", ConversationItemAddedEvent(item=item))
+        event = ConversationItemAddedEvent(item=item, created_at=self._now())
+        self.report("conversation_item_added", event)
         self.deliver()
 
     def report_words(self, text: str, final: bool, language: str | None) -> None:
-        event = UserInputTranscribedEvent(transcript=text, is_final=final, language=language)
+        code = LanguageCode(language) if language else None
+        event = UserInputTranscribedEvent(
+            transcript=text, is_final=final, language=code, created_at=self._now()
+        )
         self.report("user_input_transcribed", event)
 
+    def _now(self) -> float:
+        return self.conversation.memory.wall()
+
     def _created(self, handle: SpeechHandle, source: Any) -> SpeechHandle:
-        self.report("speech_created", SpeechCreatedEvent(handle, source, user_initiated=True))
+        event = SpeechCreatedEvent(handle, source, user_initiated=True, created_at=self._now())
+        self.report("speech_created", event)
         self.deliver()
         return handle
 

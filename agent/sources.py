@@ -6,7 +6,6 @@ run is foreign code, in the reply's leaf tasks.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -20,7 +19,7 @@ from antiphon.nodes.tts import sounds
 from antiphon.pipeline.source import VoiceDisabled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
     from livekit import rtc
     from livekit.agents import ModelSettings
@@ -57,7 +56,8 @@ class Said:
         self._text = text
 
     async def think(self) -> AsyncGenerator[Thought, None]:
-        async with aclosing(items(lambda: self._text, single=str)) as texts:
+        given: AsyncGenerator[str, None] = items(lambda: self._text, single=str)
+        async with aclosing(given) as texts:
             async for text in texts:
                 yield text
 

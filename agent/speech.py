@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from livekit.agents import llm
 
-    from antiphon.conversation import Conversation
     from antiphon.pipeline.reply import Reply
+    from antiphon.speaking import Speaking
 
 Modality = Literal["text", "audio"]
 
@@ -30,9 +30,9 @@ class SpeechHandle:
     SPEECH_PRIORITY_NORMAL: Final = 5
     SPEECH_PRIORITY_HIGH: Final = 10
 
-    def __init__(self, reply: Reply, conversation: Conversation, name: str) -> None:
+    def __init__(self, reply: Reply, speaking: Speaking, name: str) -> None:
         self._reply = reply
-        self._conversation = conversation
+        self._speaking = speaking
         self._id = name
         self._items: list[llm.ChatItem] = []
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -68,7 +68,7 @@ class SpeechHandle:
     def allow_interruptions(self, value: bool) -> None:
         if self.interrupted and not value:
             raise RuntimeError("this speech is interrupted already; it cannot be protected now")
-        self._conversation.protect(self._reply, not value)
+        self._speaking.protect(self._reply, not value)
 
     def done(self) -> bool:
         return self._done.done()
@@ -84,7 +84,7 @@ class SpeechHandle:
         if not (self.interrupted or self.done()):
             if not (force or self.allow_interruptions):
                 raise RuntimeError("this speech does not allow interruptions; pass force=True")
-            self._conversation.interrupt(self._reply, force=True)
+            self._speaking.interrupt(self._reply)
         return self
 
     async def wait_for_playout(self) -> None:
@@ -109,8 +109,8 @@ class SpeechHandle:
     def remove_done_callback(self, callback: Callable[[SpeechHandle], object]) -> None:
         self._callbacks.pop(callback, None)
 
-    def _settle(self) -> None:
-        """Called by the conversation, once, when the speech is over."""
+    def settle(self) -> None:
+        """Called by the session, once, when the speech is over."""
         if not self._done.done():
             self._done.set_result(None)
         callbacks, self._callbacks = self._callbacks, {}

@@ -49,7 +49,7 @@ class States:
             event = UserStateChangedEvent(
                 old_state=cast("UserState", old),
                 new_state=cast("UserState", state),
-                created_at=self._conversation.wall(since),
+                created_at=self._conversation.memory.wall(since),
             )
             self._conversation.session.report("user_state_changed", event)
         self._watch()
@@ -81,7 +81,7 @@ class States:
         self._conversation.session.deliver()
 
     def _now(self) -> float:
-        return self._conversation.wall(asyncio.get_running_loop().time())
+        return float(self._conversation.memory.wall())
 
 
 class Captions:

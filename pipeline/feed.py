@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from antiphon.pipeline.ledger import Ledger
     from antiphon.pipeline.source import Chunker, Source, Thought
     from antiphon.pipeline.streams import Stream
+
+logger = logging.getLogger("antiphon.reply")
 
 MARGIN: Final = 0.15  # seconds: a chunk is handed out this much before the voice needs it
 
@@ -109,3 +112,27 @@ class Feed:
         self.ended = True
         self.error = error
         chunker.flush()
+
+
+async def only_text(thoughts: Stream[Thought], patience: float) -> AsyncGenerator[str, None]:
+    """The text of a model that nobody will speak; NodeTimeout after `patience` silent seconds."""
+    while True:
+        try:
+            thought = await thoughts.next(patience)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise NodeTimeout.after("llm_node", patience) from None
+        if isinstance(thought, str):
+            yield thought
+
+
+async def note_shown(shown: Stream[str], ledger: Ledger) -> None:
+    """Read an overridden transcription_node; its error must not end what is being said."""
+    ledger.shown = texts = []
+    try:
+        async for text in shown:
+            texts.append(text)  # noqa: PERF401  # read while it grows
+    except Exception as error:
+        logger.warning("transcription_node failed; the text is shown as written", exc_info=error)
+        ledger.shown = None

@@ -19,7 +19,6 @@ sample (and before its second chunk) until `confirm` gives it a place in line.
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import AsyncGenerator
 from contextvars import ContextVar
@@ -27,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from antiphon.pipeline.errors import NodeError, NodeTimeout
-from antiphon.pipeline.feed import MARGIN, Feed
+from antiphon.pipeline.feed import MARGIN, Feed, note_shown, only_text
 from antiphon.pipeline.ledger import LEDGER, Ledger
 from antiphon.pipeline.observations import Audible
 from antiphon.pipeline.playout import Playout
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.observations import Kind
     from antiphon.pipeline.source import Source, Stage, Thought
-
-logger = logging.getLogger("antiphon.reply")
 
 THOUGHTS_AHEAD: Final = 16_000  # characters of text that may wait for the voice
 SOUND_AHEAD: Final = 2.0  # seconds of sound that may wait for the output
@@ -211,7 +208,7 @@ class Reply:
     async def _write(self, scope: Scope, step: Step, thoughts: Stream[Thought]) -> None:
         """Text only: what the model gives is shown as it comes, and counts as heard."""
         step.ledger.mute()
-        texts = self._only_text(thoughts)
+        texts = only_text(thoughts, self._stage.limits.thought)
         show = self.source.show(texts)
         shown = texts if show is None else scope.pipe("text", show, THOUGHTS_AHEAD, len)
         async for text in shown:
@@ -219,18 +216,6 @@ class Reply:
                 self._sounded()
             step.ledger.append(text)
             self._stage.caption(self)
-
-    async def _only_text(self, thoughts: Stream[Thought]) -> AsyncGenerator[str, None]:
-        patience = self._stage.limits.thought
-        while True:
-            try:
-                thought = await thoughts.next(patience)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise NodeTimeout.after("llm_node", patience) from None
-            if isinstance(thought, str):
-                yield thought
 
     # The leaves.
 
@@ -284,7 +269,7 @@ class Reply:
         show = self.source.show(chunks)
         if show is None:
             return None
-        scope.start("shown", _note(scope.pipe("text", show, THOUGHTS_AHEAD, len), step.ledger))
+        scope.start("shown", note_shown(scope.pipe("text", show, THOUGHTS_AHEAD, len), step.ledger))
         return chunks
 
     # Synchronous bookkeeping.
@@ -341,17 +326,6 @@ class Reply:
         if not self.done:
             self.done = True
             self._stage.ended(self)
-
-
-async def _note(shown: Stream[str], ledger: Ledger) -> None:
-    """Read an overridden transcription_node; its error must not end what is being said."""
-    ledger.shown = texts = []
-    try:
-        async for text in shown:
-            texts.append(text)  # noqa: PERF401  # read while it grows
-    except Exception as error:
-        logger.warning("transcription_node failed; the text is shown as written", exc_info=error)
-        ledger.shown = None
 
 
 def _characters(thought: Thought) -> int:

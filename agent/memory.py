@@ -1,0 +1,71 @@
+"""What was said, for the model and for the application: two histories and one clock.
+
+Wall time is read once; a message's `created_at` is that start plus loop time, so it never runs
+backwards and messages sort as they began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from livekit.agents import NotGivenOr, llm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from antiphon.agent import Agent
+    from antiphon.session import AgentSession
+
+INSTRUCTIONS: Final = "lk.agent_task.instructions"  # LiveKit's id for that message
+
+
+class Memory:
+    """The session's history and its current agent's, always written together."""
+
+    def __init__(self, session: AgentSession[Any], agent: Agent) -> None:
+        self._session = session
+        self._agent = agent
+        self._loop = asyncio.get_running_loop()
+        self._start = time.time() - self._loop.time()
+
+    def wall(self, loop_time: float | None = None) -> float:
+        """A loop time (now, without one) as seconds since the epoch."""
+        return self._start + (self._loop.time() if loop_time is None else loop_time)
+
+    def user_message(self, text: str) -> llm.ChatMessage:
+        """What the user said, as of now; not written yet."""
+        return llm.ChatMessage(role="user", content=[text], created_at=self.wall())
+
+    def write(self, item: llm.ChatMessage) -> None:
+        """Add an item to both histories and report it."""
+        self._agent.remembered.insert(item)
+        self._session.history.insert(item)
+        self._session.report_item(item)
+
+    def context(self) -> llm.ChatContext:
+        """What the model is to know now: the instructions and the agent's history."""
+        context = self._agent.chat_ctx
+        system = llm.ChatMessage(
+            role="system", content=[self._agent.instructions], id=INSTRUCTIONS, created_at=0.0
+        )
+        context.items[:] = [system, *(i for i in context.items if i.id != INSTRUCTIONS)]
+        return context
+
+    def asking(
+        self, instructions: NotGivenOr[str], chat_ctx: NotGivenOr[llm.ChatContext]
+    ) -> Callable[[], llm.ChatContext]:
+        """The context of a reply with instructions of its own, taken when the model is called."""
+
+        def context() -> llm.ChatContext:
+            found = chat_ctx.copy() if isinstance(chat_ctx, llm.ChatContext) else self.context()
+            if instructions:
+                system = next((i for i in found.items if i.id == INSTRUCTIONS), None)
+                if isinstance(system, llm.ChatMessage):
+                    system.content = [f"{system.text_content}\n{instructions}"]
+                else:
+                    found.add_message(role="system", content=str(instructions), created_at=0.0)
+            return found
+
+        return context

@@ -1,0 +1,155 @@
+"""The session's replies: made here, in line or with the floor here, ended here."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from livekit.agents import NOT_GIVEN, ModelSettings, NotGivenOr, llm
+
+from antiphon.pipeline import observations as o
+from antiphon.pipeline.interruption import invites_answer
+from antiphon.pipeline.observations import Kind
+from antiphon.pipeline.reply import Reply
+from antiphon.sources import Generated, Said, Voice
+from antiphon.speech import SpeechHandle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from antiphon.conversation import Conversation
+    from antiphon.pipeline.streams import Scope
+
+
+class Speaking:
+    """Mutable state: the replies that live, each with its handle."""
+
+    def __init__(self, conversation: Conversation, scope: Scope) -> None:
+        self._conversation = conversation
+        self._scope = scope
+        self._replies: dict[Reply, SpeechHandle] = {}
+        self._made = 0
+
+    # Making replies.
+
+    def speak(self, source: Said, kind: Kind, *, turn: int | None = None) -> SpeechHandle:
+        """Have a reply stand in line."""
+        reply = self._new(source, kind, turn)
+        handle = self._replies[reply]
+        reply.confirm()
+        self._conversation.session.deliver()
+        return handle
+
+    def prepare(self, message: llm.ChatMessage) -> Reply:
+        """A draft: an answer to a message that is not in history yet."""
+        context = self._conversation.memory.context()
+        context.items.append(message)
+        return self._new(self.generated(lambda: context, "answer"), Kind.ANSWER, None)
+
+    def answer(self, turn: int, context: Callable[[], llm.ChatContext] | None) -> SpeechHandle:
+        """Answer a turn that is in history, or a context that a hook has changed."""
+        source = self.generated(context or self._conversation.memory.context, "answer")
+        return self.speak(source, self.kind(Kind.ANSWER, NOT_GIVEN), turn=turn)
+
+    def generated(
+        self,
+        context: Callable[[], llm.ChatContext],
+        name: str,
+        settings: ModelSettings | None = None,
+    ) -> Generated:
+        tools = [
+            tool for tool in self._conversation.agent.tools if not isinstance(tool, llm.Toolset)
+        ]
+        return Generated(self.voice(settings), context, tools, name=name)
+
+    def voice(self, settings: ModelSettings | None = None) -> Voice:
+        """How the current agent speaks now."""
+        talk = self._conversation
+        rate = talk.output.rate if talk.output else 1
+        session = talk.session
+        return Voice(talk.agent, settings or ModelSettings(), rate, session.polish, session.chunker)
+
+    def kind(self, kind: Kind, allow_interruptions: NotGivenOr[bool]) -> Kind:
+        """PROTECTED where interruptions are not allowed, here or by the options."""
+        allowed = self._conversation.options["interruption"]["enabled"]
+        if allow_interruptions is not NOT_GIVEN:
+            allowed = allow_interruptions
+        return kind if allowed else Kind.PROTECTED
+
+    def _new(self, source: Said, kind: Kind, turn: int | None) -> Reply:
+        self._made += 1
+        reply = Reply(self._made, kind, source, self._conversation, turn=turn)
+        self._replies[reply] = SpeechHandle(reply, self, f"speech_{self._made}")
+        self._conversation.mark("reply_started", reply, source=source.name)
+        reply.start(self._scope)
+        return reply
+
+    # Those there are.
+
+    def __len__(self) -> int:
+        return len(self._replies)
+
+    def in_line(self) -> list[tuple[Reply, SpeechHandle]]:
+        """The replies that stand in line or speak, first the one that has the floor."""
+        confirmed = [pair for pair in self._replies.items() if pair[0].gen is not None]
+        return sorted(confirmed, key=lambda pair: pair[0].gen or 0)
+
+    def with_gen(self, gen: int | None) -> Reply | None:
+        """The reply in that place, if it still has one."""
+        return next((r for r in self._replies if gen is not None and r.gen == gen), None)
+
+    def handle(self, reply: Reply) -> SpeechHandle:
+        return self._replies[reply]
+
+    def invites_answer(self) -> bool:
+        """Would "yes" now be an answer to what the agent is saying?"""
+        reply = self.with_gen(self._conversation.machine.gen)
+        if reply is None:
+            return False
+        remaining = reply.remaining()
+        said = reply.said() if remaining < math.inf or reply.step.ledger.queued else ""
+        return invites_answer(said, remaining)
+
+    # Ending them.
+
+    def protect(self, reply: Reply, protected: bool) -> None:
+        """Forbid (or allow again) that the user ends this reply."""
+        reply.kind = Kind.PROTECTED if protected else Kind.SPEECH
+        if reply.gen is not None:
+            self._conversation.line.rename(reply.gen, reply.kind)
+            self._conversation.observe(o.Protect(reply.gen, protected))
+
+    def interrupt(self, reply: Reply) -> None:
+        """End one reply, wherever it is and whatever it allows."""
+        holder = self._conversation.line.holder
+        if holder is not None and holder.gen == reply.gen:
+            self._conversation.observe(o.Interrupt(force=True))
+        else:
+            reply.cut()
+            self._conversation.session.deliver()
+
+    def interrupt_all(self, *, force: bool) -> None:
+        """End the current speech and those behind it, up to the first protected one."""
+        self._conversation.answers.drop()
+        ending: list[Reply] = []
+        for reply, _ in self.in_line():
+            if reply.kind is Kind.PROTECTED and not force:
+                if not ending:
+                    raise RuntimeError("this speech does not allow interruptions; pass force=True")
+                break
+            ending.append(reply)
+        for reply in reversed(ending):  # the last first, so that none of them gets the floor
+            self.interrupt(reply)
+
+    def ended(self, reply: Reply) -> None:
+        """A reply is over; whoever waits for it may go on."""
+        handle = self._replies.pop(reply, None)
+        if handle is not None:
+            handle.settle()
+
+    def close(self) -> None:
+        """Cut everything, the last in line first."""
+        for reply, _ in reversed(self.in_line()):
+            reply.cut()
+        for reply in list(self._replies):
+            reply.cut()
