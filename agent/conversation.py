@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from livekit.agents import llm
@@ -202,7 +203,18 @@ class Conversation:
         )
         self.session.captions.end(said)
         self.speaking.handle(reply).chat_items.append(message)
-        self.write(message, reply)
+        self.memory.write(message)
+        if self.output is None or not reply.interrupted:
+            self._remembered(reply, message, 0)
+        else:
+            self.output.settled(partial(self._remembered, reply, message))
+
+    def _remembered(self, reply: Reply, message: llm.ChatMessage, more: int) -> None:
+        """Tell of a message; an output that reports late may have heard `more` samples of it."""
+        if more and reply.step.playout is not None:
+            reply.step.playout.amend(more)
+            message.content = [reply.said().strip()]
+        self._written(message, reply)
 
     def caption(self, reply: Reply) -> None:
         if self.session.captions.wanted:
@@ -231,11 +243,15 @@ class Conversation:
         self.observe(o.CommitNow(timeout, answer))
         return committed
 
-    def write(self, item: llm.ChatMessage, reply: Reply | None = None) -> None:
-        """Write into history, and record it."""
+    def write(self, item: llm.ChatMessage) -> None:
+        """Write into history, and tell of it."""
+        self.memory.write(item)
+        self._written(item, None)
+
+    def _written(self, item: llm.ChatMessage, reply: Reply | None) -> None:
         text, cut = item.text_content or "", item.interrupted
         self.mark("message", reply, role=item.role, text=text, interrupted=cut)
-        self.memory.write(item)
+        self.session.report_item(item)
 
     def close(self) -> None:
         """Cut everything and write what is still to be written; no timer stays."""

@@ -48,11 +48,21 @@ class Run:
         talk.mark("session_started", None)
         self.attach()
         self._session.captions.start(self._scope)
+        self._prewarm()
         talk.hearing.start()
         talk.states.agent_is("listening")
         self._session.deliver()
         if self._agent.overrides("on_enter"):
             self._scope.start("on_enter", self._guarded("on_enter"))
+
+    def _prewarm(self) -> None:
+        """Let the models open what they can before the first turn needs it."""
+        for model in (self._agent.stt, self._agent.tts, self._agent.llm):
+            if model is not None:
+                try:
+                    model.prewarm()
+                except Exception as error:
+                    logger.warning("%s could not prepare: %s", model.label, error)
 
     def attach(self) -> None:
         """Use the session's input and output as they are now."""

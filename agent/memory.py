@@ -39,10 +39,9 @@ class Memory:
         return llm.ChatMessage(role="user", content=[text], created_at=self.wall())
 
     def write(self, item: llm.ChatMessage) -> None:
-        """Add an item to both histories and report it."""
+        """Add an item to both histories."""
         self._agent.remembered.insert(item)
         self._session.history.insert(item)
-        self._session.report_item(item)
 
     def context(self) -> llm.ChatContext:
         """What the model is to know now: the instructions and the agent's history."""

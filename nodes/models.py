@@ -1,4 +1,4 @@
-"""Model strings: `"local/…"` for the engines that need no key, the rest through LiveKit Inference."""
+"""Model strings: `"local/…"` for the built-in engines, all others through LiveKit Inference."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ import logging
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 from livekit import rtc
 from livekit.agents import io
 
@@ -50,6 +49,10 @@ class Speaker(io.AudioOutput):
 
     def end(self) -> None:
         """A step has been heard to its end; nothing to do for an output that just plays."""
+
+    def settled(self, then: Callable[[int], None]) -> None:
+        """Call `then(0)`: what `drop` said was exact."""
+        then(0)
 
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         await super().capture_frame(frame)
@@ -121,49 +124,62 @@ class Paced(Speaker):
 class Adapted:
     """Any `io.AudioOutput` seen as one of ours: avatars, test sinks, a room's own output.
 
-    Its position is our own pacing (from its first frame, in real time) until it reports one: a
-    report that comes within 0.5 s of a drop amends what was heard. Frames go to it in a leaf task
-    of `scope`, since taking one may wait. Mutable state: the queue to it, and the pacing.
+    Its position is our own pacing (from its first frame, in real time) until it reports one by
+    `playback_finished`; a report within `LATE` seconds of a drop corrects what was heard. Frames
+    go to it in a leaf task of `scope`, since taking one may wait.
+
+    Mutable state: the queue to it, the samples of its open segment and since when they play, and
+    who waits for the report of the last drop.
     """
 
     LATE: Final = 0.5
 
     def __init__(self, sink: io.AudioOutput, scope: Scope, rate: int) -> None:
         self.rate = sink.sample_rate or rate
-        self.on_report: Callable[[int], None] = lambda samples: None
         self._sink = sink
-        self._scope = scope
         self._queue: asyncio.Queue[tuple[int, memoryview]] = asyncio.Queue()
         self._generation = 0
-        self._size = 0
-        self._since = 0.0
-        self._segment = 0  # samples of the open segment
-        self._dropped: tuple[float, int] | None = None  # when, and what we believed was heard
+        self._segment = 0  # samples written to the open segment
+        self._burst = 0  # of these, the samples since it last ran dry
+        self._since = 0.0  # when that burst began to play
+        self._believed: int | None = None  # samples heard of a dropped segment, not reported yet
+        self._waiting: list[Callable[[int], None]] = []
         sink.on("playback_finished", self._reported)
         scope.start("output", self._forward())
 
     def write(self, pcm: memoryview) -> None:
-        now = asyncio.get_running_loop().time()
         if not self.held():
-            self._since, self._size = now, 0
-        self._size += len(pcm)
+            self._since, self._burst = asyncio.get_running_loop().time(), 0
+        self._burst += len(pcm)
         self._segment += len(pcm)
         self._queue.put_nowait((self._generation, pcm))
 
     def held(self) -> int:
-        if not self._size:
+        if not self._burst:
             return 0
-        now = asyncio.get_running_loop().time()
-        return max(0, self._size - int((now - self._since) * self.rate + TOLERANCE))
+        passed = asyncio.get_running_loop().time() - self._since
+        return max(0, self._burst - int(passed * self.rate + TOLERANCE))
 
     def drop(self) -> int:
-        dropped = self.held()
+        held = self.held()
         self._generation += 1
-        self._dropped = (asyncio.get_running_loop().time(), self._segment - dropped)
-        self._size = self._segment = 0
+        written, self._segment, self._burst = self._segment, 0, 0
+        if not written:
+            return held
+        self._settle(0)
+        self._believed = written - held
         self._sink.flush()  # a clear alone leaves a sink's segment open
         self._sink.clear_buffer()
-        return dropped
+        if self._believed is not None:  # it did not report at once
+            asyncio.get_running_loop().call_later(self.LATE, self._settle, 0)
+        return held
+
+    def settled(self, then: Callable[[int], None]) -> None:
+        """Call `then` with how many samples more were heard than `drop` said, once it is known."""
+        if self._believed is None:
+            then(0)
+        else:
+            self._waiting.append(then)
 
     def end(self) -> None:
         """The step is over: what follows is another segment to the sink."""
@@ -178,17 +194,18 @@ class Adapted:
             if not len(pcm):
                 self._sink.flush()
                 continue
-            samples = np.frombuffer(pcm, np.int16)
-            frame = rtc.AudioFrame(samples.tobytes(), self.rate, 1, len(samples))
+            frame = rtc.AudioFrame(pcm.tobytes(), self.rate, 1, len(pcm))
             try:
                 await self._sink.capture_frame(frame)
             except Exception:
                 logger.exception("the audio output %s did not take a frame", self._sink.label)
 
     def _reported(self, event: io.PlaybackFinishedEvent) -> None:
-        if self._dropped is None:
-            return
-        at, believed = self._dropped
-        self._dropped = None
-        if asyncio.get_running_loop().time() - at <= self.LATE:
-            self.on_report(round(event.playback_position * self.rate) - believed)
+        if self._believed is not None:
+            self._settle(round(event.playback_position * self.rate) - self._believed)
+
+    def _settle(self, more: int) -> None:
+        self._believed = None
+        waiting, self._waiting = self._waiting, []
+        for then in waiting:
+            then(more)

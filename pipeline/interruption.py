@@ -14,8 +14,8 @@ from antiphon.pipeline.words import words
 # What listeners say to mean "go on", by language. A word here must not, alone, ask for anything.
 ACKNOWLEDGEMENTS: Final[dict[str, frozenset[str]]] = {
     "en": frozenset(
-        "mm mmm hm hmm mhm mmhm uh huh um uhuh uhhuh ah oh aha yeah yep yup yes ya okay ok right"
-        " sure alright cool great nice good wow really interesting understood indeed".split()
+        "mm mmm hm hmm hum mhm mmhm uh huh um em erm ahem uhuh uhhuh ah oh aha yeah"
+        " yep yup yes ya okay ok right sure alright cool great nice good wow really interesting understood indeed".split()
     ),
     "de": frozenset("mm hm hmm mhm aha ah oh ja jaja genau okay ok gut schön klar stimmt".split()),
     "fr": frozenset("mm hm hmm mhm ah oh oui ouais okay ok bien accord voilà super".split()),

@@ -41,6 +41,13 @@ class Output(Protocol):
     def end(self) -> None:
         """A step has been heard to its end; what follows belongs to another."""
 
+    def settled(self, then: Callable[[int], None]) -> None:
+        """Call `then` with how many more samples were heard than the last `drop` said.
+
+        At once with 0 where that is exact; an output that only reports later calls it then, or
+        after its own time limit.
+        """
+
 
 class Mouth(Enum):
     """What becomes of the samples."""
