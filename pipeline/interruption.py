@@ -15,7 +15,8 @@ from antiphon.pipeline.words import words
 ACKNOWLEDGEMENTS: Final[dict[str, frozenset[str]]] = {
     "en": frozenset(
         "mm mmm hm hmm hum mhm mmhm uh huh um em erm ahem uhuh uhhuh ah oh aha yeah"
-        " yep yup yes ya okay ok right sure alright cool great nice good wow really interesting understood indeed".split()
+        " yep yup yes ya okay ok right sure alright cool great nice good wow really"
+        " interesting understood indeed".split()
     ),
     "de": frozenset("mm hm hmm mhm aha ah oh ja jaja genau okay ok gut schön klar stimmt".split()),
     "fr": frozenset("mm hm hmm mhm ah oh oui ouais okay ok bien accord voilà super".split()),
