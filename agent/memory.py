@@ -45,12 +45,13 @@ class Memory:
 
     def context(self) -> llm.ChatContext:
         """What the model is to know now: the instructions and the agent's history."""
-        context = self._agent.chat_ctx
         system = llm.ChatMessage(
             role="system", content=[self._agent.instructions], id=INSTRUCTIONS, created_at=0.0
         )
-        context.items[:] = [system, *(i for i in context.items if i.id != INSTRUCTIONS)]
-        return context
+        items = self._agent.remembered.items
+        if items and items[0].id == INSTRUCTIONS:  # it came with a context of somebody else's
+            items = items[1:]
+        return llm.ChatContext([system, *items])
 
     def asking(
         self, instructions: NotGivenOr[str], chat_ctx: NotGivenOr[llm.ChatContext]

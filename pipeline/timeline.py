@@ -26,7 +26,7 @@ A record is `{t, kind, turn, reply, …}`: `t` in seconds since the session star
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class Timeline:
 
     def note(self, now: float, value: object, turn: int | None, reply: int | None) -> None:
         """Add an observation or a decision; its class names the kind."""
-        name = _KINDS.get(type(value)) or _name(type(value))
-        detail = asdict(value)  # type: ignore[call-overload]  # every one is a dataclass
+        name, keys = _KINDS.get(type(value)) or _named(type(value))
+        detail = {key: getattr(value, key) for key in keys}
         if "kind" in detail:
             detail["reply_kind"] = detail.pop("kind").value
         for key in ("at", "since"):
@@ -115,14 +115,14 @@ def delays(last_voice: float, marks: Mapping[str, float]) -> dict[str, int]:
     return parts
 
 
-_KINDS: Final[dict[type, str]] = {}
+_KINDS: Final[dict[type, tuple[str, tuple[str, ...]]]] = {}
 
 
-def _name(kind: type) -> str:
-    """`VoiceStarted` is recorded as `voice_started`."""
+def _named(kind: type) -> tuple[str, tuple[str, ...]]:
+    """`VoiceStarted` is recorded as `voice_started`, with its fields."""
     name = "".join("_" + c.lower() if c.isupper() else c for c in kind.__name__).lstrip("_")
-    _KINDS[kind] = name
-    return name
+    _KINDS[kind] = name, tuple(part.name for part in fields(kind))
+    return _KINDS[kind]
 
 
 def _micros(seconds: float) -> int:
