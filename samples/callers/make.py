@@ -34,12 +34,12 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Hum:
-    """An acknowledgement with no word in it, as phones of the voice."""
+    """An acknowledgement with no word in it; this phone is what a recogniser hears as "mm"."""
 
-    phones: str
+    phone: str = "m"
 
     def sound(self) -> Sound:
-        return flite("-p", f"pau {self.phones} pau") * 0.6
+        return flite("-p", f"pau {self.phone} pau") * 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,9 @@ CALLERS: dict[str, list[tuple[float, Words | Hum | Cough]]] = {
     ],
     "hums": [
         (0.4, Words("Please tell me your story.")),
-        (4.2, Hum("m hh m")),
-        (5.4, Hum("ah m hh ah m")),
+        (4.2, Hum()),
+        (4.5, Hum()),
+        (5.5, Hum()),
         (6.5, Cough()),
     ],
 }
