@@ -34,8 +34,10 @@ class Memory:
         """A loop time (now, without one) as seconds since the epoch."""
         return self._start + (self._loop.time() if loop_time is None else loop_time)
 
-    def user_message(self, text: str) -> llm.ChatMessage:
+    def user_message(self, text: str | llm.ChatMessage) -> llm.ChatMessage:
         """What the user said, as of now; not written yet."""
+        if isinstance(text, llm.ChatMessage):
+            return text
         return llm.ChatMessage(role="user", content=[text], created_at=self.wall())
 
     def write(self, item: llm.ChatMessage) -> None:

@@ -197,13 +197,10 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
         """Have the model speak; it sees the history as it is when its turn to speak comes."""
         talk = self.conversation
         if user_input is not NOT_GIVEN:
-            given = isinstance(user_input, llms.ChatMessage)
-            message = user_input if given else talk.memory.user_message(str(user_input))
-            talk.write(cast("llms.ChatMessage", message))
+            talk.write(talk.memory.user_message(cast("str | llms.ChatMessage", user_input)))
+        context = talk.memory.asking(instructions, chat_ctx)
         settings = ModelSettings(tool_choice=tool_choice)
-        source = talk.speaking.generated(
-            talk.memory.asking(instructions, chat_ctx), "generate_reply", settings
-        )
+        source = talk.speaking.generated(context, "generate_reply", settings)
         handle = talk.speaking.speak(source, talk.speaking.kind(Kind.SPEECH, allow_interruptions))
         return self._created(handle, "generate_reply")
 
