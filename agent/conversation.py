@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never, cast
+from typing import TYPE_CHECKING, Any, Final, assert_never, cast
 
 from livekit.agents import llm
 
@@ -21,6 +21,7 @@ from antiphon.events import error_event
 from antiphon.hearing import Hearing
 from antiphon.memory import Memory
 from antiphon.pipeline import observations as o
+from antiphon.pipeline.errors import NodeError
 from antiphon.pipeline.floor import Line
 from antiphon.pipeline.ledger import Pace
 from antiphon.pipeline.source import Limits
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from antiphon.session import AgentSession
 
 logger = logging.getLogger("antiphon.turn")
+
+SPOKEN: Final = 0.5  # seconds of voice that must have held words
+MUTE: Final = 3  # such utterances in a row without a word: the recogniser is reported
 
 
 class Conversation:
@@ -76,6 +80,7 @@ class Conversation:
         self._marks: dict[str, float] = {}  # of the turn that is being spoken
         self._turn_marks: dict[int, dict[str, float]] = {}
         self._failures: dict[str, int] = {}
+        self._mute_utterances = 0  # in a row, without a word from the recogniser
         self._commits: list[asyncio.Future[str]] = []
 
     # The machine.
@@ -129,6 +134,8 @@ class Conversation:
                 self._to_reply(decision, now)
             case o.Flush():
                 self.hearing.flush()
+            case o.Unrecognised():
+                self._unrecognised(decision.seconds)
             case o.UserIs():
                 self.states.user_is(decision.state, decision.since)
             case o.AgentIs():
@@ -281,6 +288,16 @@ class Conversation:
         if self._failures[source] > self.session.conn_options.max_unrecoverable_errors:
             self.session.give_up(event.error)
 
+    def _unrecognised(self, seconds: float) -> None:
+        """The user was not understood; when that goes on, the recogniser does not answer."""
+        if seconds < SPOKEN or not self.hearing.recognises:
+            return
+        self.session.report_unrecognised(seconds, self.memory.wall(self._voice_at))
+        self._mute_utterances += 1
+        if self._mute_utterances % MUTE == 0:
+            why = f"stt_node gave nothing for the last {self._mute_utterances} utterances"
+            self.failed("stt", NodeError(why))
+
     def recovered(self, source: str) -> None:
         self._failures.pop(source, None)
 
@@ -296,6 +313,7 @@ class Conversation:
             case o.VoiceStopped():
                 self._marks["last_voice"] = seen.at
             case o.Transcript():
+                self._mute_utterances = 0
                 self._marks["transcribed"] = now
                 self._marks.setdefault("last_voice", now)
             case o.Audible():

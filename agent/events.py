@@ -15,6 +15,7 @@ from livekit.agents import (
     ErrorEvent,
     UserInputTranscribedEvent,
     UserStateChangedEvent,
+    UserTranscriptionTimeoutEvent,
 )
 from livekit.agents.llm import LLMError
 from livekit.agents.stt import STTError
@@ -30,6 +31,7 @@ EventTypes = Literal[
     "user_input_transcribed",
     "conversation_item_added",
     "agent_false_interruption",
+    "user_transcription_timeout",
     "speech_created",
     "error",
     "close",
@@ -46,6 +48,7 @@ __all__ = [
     "SpeechCreatedEvent",
     "UserInputTranscribedEvent",
     "UserStateChangedEvent",
+    "UserTranscriptionTimeoutEvent",
     "error_event",
 ]
 

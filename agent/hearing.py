@@ -74,6 +74,11 @@ class Hearing:
             FLUSHES.set(self._flushes)
             self._scope.start("recognition", self._recognise())
 
+    @property
+    def recognises(self) -> bool:
+        """There is a recogniser."""
+        return self._audio is not None
+
     def attach(self, source: io.AudioInput | None) -> None:
         """Listen to `source` from now on, and to nothing else."""
         if self._listening is not None:

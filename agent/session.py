@@ -17,6 +17,7 @@ from antiphon.events import (
     EventTypes,
     SpeechCreatedEvent,
     UserInputTranscribedEvent,
+    UserTranscriptionTimeoutEvent,
 )
 from antiphon.lifecycle import Run
 from antiphon.nodes import models
@@ -252,6 +253,12 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
             transcript=text, is_final=final, language=code, created_at=self._now()
         )
         self.report("user_input_transcribed", event)
+
+    def report_unrecognised(self, seconds: float, since: float) -> None:
+        event = UserTranscriptionTimeoutEvent(
+            speech_duration=seconds, vad_speech_started_at=since, created_at=self._now()
+        )
+        self.report("user_transcription_timeout", event)
 
     def _now(self) -> float:
         return self.conversation.memory.wall()

@@ -170,6 +170,13 @@ class Flush:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrecognised:
+    """The user made sounds for so many seconds, and no word of them was recognised."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class UserIs:
     """The user's state for the application, true since `since` (loop time)."""
 
@@ -184,4 +191,6 @@ class AgentIs:
     state: str
 
 
-Decision = Draft | Drop | Commit | Keep | Pause | Resume | Cut | Flush | UserIs | AgentIs
+Decision = (
+    Draft | Drop | Commit | Keep | Pause | Resume | Cut | Flush | Unrecognised | UserIs | AgentIs
+)

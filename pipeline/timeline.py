@@ -13,7 +13,8 @@ A record is `{t, kind, turn, reply, …}`: `t` in seconds since the session star
 | commit_now, clear, interrupt, closed | what the application asked for |
 | draft, drop, commit, keep | decisions about the user's words: `text`, `drafted` |
 | pause, resume, cut | decisions about the reply; `why` it was cut |
-| flush, user_is, agent_is | decisions: ask for final words; the states |
+| flush, unrecognised | ask for final words; sounds of so many `seconds` had no words |
+| user_is, agent_is | the states |
 | reply_started | `source`: answer, say, generate_reply …; `draft` |
 | model_called, first_token, first_chunk, first_sound | marks of a reply |
 | hook_started, hook_ended | on_user_turn_completed, where it is overridden |

@@ -124,7 +124,7 @@ class Turns:
             if self.text:
                 due.append((self._words_at + self.rules.stuck_voice, self._unstick))
         if self.floor in HELD and (calm := self._calm_at()) is not None:
-            due.append((calm, self._calm))
+            due.append((calm, lambda _, out: self._act(Cue.CALM, out)))
         return due
 
     def _ends_at(self) -> float:
@@ -143,8 +143,6 @@ class Turns:
         if silence is None:
             silence = self.rules.min_delay
         return max(self._held_at, self._last_voice + silence)
-
-    # What the observations mean.
 
     def _on_voice(self, seen: o.VoiceStarted, now: float, out: list[o.Decision]) -> None:
         if self.user is User.VOICED:
@@ -249,9 +247,6 @@ class Turns:
         """The detector says "voice" for ever, but the words ended long ago."""
         self._on_silence(self._words_at, out)
 
-    def _calm(self, now: float, out: list[o.Decision]) -> None:
-        self._act(Cue.CALM, out)
-
     def _end_commit(self, now: float, out: list[o.Decision]) -> None:
         asked, self._commit = self._commit, None
         assert asked is not None
@@ -268,9 +263,9 @@ class Turns:
             else:
                 self._keep(out)
                 self._act(Cue.KEPT, out)
+        elif not self.text and self._voice_since is not None:
+            out.append(o.Unrecognised(self._last_voice - self._voice_since))
         self._over(out)
-
-    # Words and drafts.
 
     def _answered(self) -> bool:
         """Do the words ask for an answer? Only a reply to go on with can make them not."""
@@ -322,8 +317,6 @@ class Turns:
             self._draft = text
             self._drafts += 1
             out.append(o.Draft(text))
-
-    # The tables.
 
     def _over(self, out: list[o.Decision]) -> None:
         self.user = USER.get((self.user, Cue.OVER), self.user)
