@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 from antiphon.pipeline.errors import NodeTimeout
 from antiphon.pipeline.source import Flush
@@ -49,14 +49,19 @@ class Feed:
         self._patience = patience
         self._slack = slack
         self._gate = gate
+        self._chunker: Chunker  # of the segment
         self._segment_ended = False
         self._silent = ""  # written text with nothing to speak in it, waiting for a neighbour
 
-    async def segment(self, on_chunk: Callable[[str], None]) -> AsyncGenerator[str, None]:
+    def segment(self, on_chunk: Callable[[str], None]) -> Segment:
         """The spoken chunks up to the next segment mark; `on_chunk` gets the written ones."""
-        chunker = self._source.chunker()
+        self._chunker = self._source.chunker()
         self._segment_ended = False
-        while (written := await self._next(chunker)) is not None:
+        return Segment(self, on_chunk)
+
+    async def spoken(self, on_chunk: Callable[[str], None]) -> str | None:
+        """The next chunk of the segment with something to speak in it; None at its end."""
+        while (written := await self._next(self._chunker)) is not None:
             if self._ledger.written:
                 await self._gate()
             spoken = await self._source.polish(written)
@@ -66,10 +71,12 @@ class Feed:
                 continue
             self._ledger.hand_out(written, spoken)
             on_chunk(written)
-            yield spoken
+            return spoken
         if self._silent and self.ended:
-            self._ledger.append(self._silent)
-            on_chunk(self._silent)
+            silent, self._silent = self._silent, ""
+            self._ledger.append(silent)
+            on_chunk(silent)
+        return None
 
     async def _next(self, chunker: Chunker) -> str | None:
         """The next written chunk, as soon as one should be spoken; None ends the segment."""
@@ -112,6 +119,23 @@ class Feed:
         self.ended = True
         self.error = error
         chunker.flush()
+
+
+class Segment:
+    """What a voice reads. No generator: whoever stops reading leaves nothing to be closed."""
+
+    def __init__(self, feed: Feed, on_chunk: Callable[[str], None]) -> None:
+        self._feed = feed
+        self._on_chunk = on_chunk
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        spoken = await self._feed.spoken(self._on_chunk)
+        if spoken is None:
+            raise StopAsyncIteration
+        return spoken
 
 
 async def only_text(thoughts: Stream[Thought], patience: float) -> AsyncGenerator[str, None]:
