@@ -1,0 +1,53 @@
+"""Promise 1: nothing is heard after a barge-in, whenever it comes."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scripted import RATE, Call, at, check, hold, sentence, user
+
+EVERY = 0.01  # seconds
+
+
+def moments(begin: float, end: float) -> list[float]:
+    return [begin + n * EVERY for n in range(round((end - begin) / EVERY))]
+
+
+def say(text: str) -> str:
+    return text.replace(".", "").lower()
+
+
+def turns(moment: float, text: str) -> Call:
+    """Two turns, with `text` said at `moment` of the first or second answer, and a last question."""
+    return hold(
+        user(0.2, 0.8, "zaza zeze"),
+        user(moment, moment + 0.5, text),
+        user(moment + 3.0, moment + 3.6, "zuzu zozo"),
+    )
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_nothing_is_heard_after_a_barge_in_at_any_moment(length: int) -> None:
+    for moment in moments(0.85, 6.0):
+        call = turns(moment, " ".join(["zizi", "zizizi", "zizizizi"][:length]))
+        try:
+            check(call)
+            assert call.messages[-1].role == "assistant"
+            assert not call.messages[-1].interrupted
+        except AssertionError as error:
+            error.add_note(f"barge-in at {moment:.2f} s")
+            raise
+
+
+def test_the_application_silences_the_agent_at_once_at_any_moment() -> None:
+    for moment in moments(0.0, 5.0):
+        call = hold(
+            user(0.2, 0.8, "zaza zeze"),
+            at(0.3, lambda call: call.say(sentence(5000))),
+            at(moment, lambda call: call.session.interrupt()),
+            user(6.0, 6.5, "zuzu"),
+        )
+        check(call)
+        late = [began for began, pcm in call.played if began + len(pcm) / RATE > moment + 1e-9]
+        spoke = [r.t for r in call.records("granted") if r.t >= moment]
+        assert all(began >= min(spoke) for began in late), moment
