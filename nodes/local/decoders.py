@@ -51,8 +51,11 @@ class Worker:
     def start(self, channel: str) -> None:
         self._ask(b"s", channel.encode())
 
-    def feed(self, pcm: bytes) -> str:
-        return str(self._ask(b"f", pcm))
+    def feed(self, pcm: bytes) -> None:
+        self._ask(b"f", pcm)
+
+    def text(self) -> str:
+        return str(self._ask(b"t", b""))
 
     def finish(self) -> Utterance:
         match self._ask(b"e", b""):
@@ -136,41 +139,34 @@ class Hearing:
 
     OPENING = 85 * _BYTES_PER_SECOND // 100  # what precedes the voice, and half a second of it
     VOICE = _BYTES_PER_SECOND // 2
+    # The decoder follows the channel from call to call: equal calls make equal words, however
+    # the sound came.
+    BLOCK = 40 * _BYTES_PER_SECOND // 1000
 
     def __init__(self, decoders: Decoders, channel: str) -> None:
         # Mutable: the decoder, once there is one; the sound it has not been given; the end.
         self._decoders = decoders
         self._channel = channel
         self._decoder: Decoder | None = None
-        self._opening = b""
+        self._waiting = b""
         self._over = False
         self._lock = threading.Lock()
 
     def feed(self, pcm: bytes) -> str:
         """Hear more, and give the words so far."""
         with self._lock, self._failing():
-            if self._over:
+            self._waiting += pcm
+            if self._over or (self._decoder is None and len(self._waiting) < self._needed):
                 return ""
-            if self._decoder is None:
-                self._opening += pcm
-                if not self._channel and len(self._opening) < self.OPENING:
-                    return ""
-                pcm, self._opening = self._opening, b""
-                self._start(pcm)
-            assert self._decoder is not None
-            return self._decoder.feed(pcm)
+            return self._hear(len(self._waiting) // self.BLOCK * self.BLOCK).text()
 
     def finish(self, pcm: bytes = b"") -> Utterance:
         """Hear the last of it, give the words, and give the decoder back."""
         with self._lock, self._failing():
             if self._over:
                 return sphinx.Utterance((), self._channel)
-            if self._decoder is None:
-                pcm = self._opening + pcm
-                self._start(pcm)
-            assert self._decoder is not None
-            self._decoder.feed(pcm)
-            heard = self._decoder.finish()
+            self._waiting += pcm
+            heard = self._hear(len(self._waiting)).finish()
             self._give_back()
             return heard
 
@@ -182,11 +178,23 @@ class Hearing:
                 self._give_back()
             self._over = True
 
-    def _start(self, opening: bytes) -> None:
-        self._decoder = self._decoders.take()
+    @property
+    def _needed(self) -> int:
+        return self.BLOCK if self._channel else self.OPENING
+
+    def _hear(self, size: int) -> Decoder:
+        decoder = self._decoder or self._start()
+        for at in range(0, size, self.BLOCK):
+            decoder.feed(self._waiting[at : min(size, at + self.BLOCK)])
+        self._waiting = self._waiting[size:]
+        return decoder
+
+    def _start(self) -> Decoder:
+        decoder = self._decoder = self._decoders.take()
         if not self._channel:
-            self._channel = self._decoder.learn(opening[: self.OPENING][-self.VOICE :])
-        self._decoder.start(self._channel)
+            self._channel = decoder.learn(self._waiting[: self.OPENING][-self.VOICE :])
+        decoder.start(self._channel)
+        return decoder
 
     def _give_back(self) -> None:
         decoder, self._decoder, self._over = self._decoder, None, True

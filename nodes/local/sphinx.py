@@ -59,8 +59,11 @@ class Decoder(Protocol):
     def start(self, channel: str) -> None:
         """Begin an utterance that comes through `channel`."""
 
-    def feed(self, pcm: bytes) -> str:
-        """Hear more of it, and give the words so far."""
+    def feed(self, pcm: bytes) -> None:
+        """Hear more of it."""
+
+    def text(self) -> str:
+        """Give the words so far."""
 
     def finish(self) -> Utterance:
         """End the utterance."""
@@ -115,6 +118,7 @@ _FUNCTIONS = (
     ("ps_config_set_bool", c.c_void_p, (c.c_void_p, c.c_char_p, c.c_int)),
     ("ps_init", c.c_void_p, (c.c_void_p,)),
     ("ps_free", c.c_int, (c.c_void_p,)),
+    ("ps_reinit_feat", c.c_int, (c.c_void_p, c.c_void_p)),
     ("ps_start_stream", c.c_int, (c.c_void_p,)),
     ("ps_start_utt", c.c_int, (c.c_void_p,)),
     ("ps_end_utt", c.c_int, (c.c_void_p,)),
@@ -167,6 +171,8 @@ class Library:
             raise NodeUnavailable(f"pocketsphinx could not load its model; reinstall it: {COMMAND}")
 
     def learn(self, pcm: bytes) -> str:
+        # A new front end, because the old one would mix in the channels of other voices.
+        self._check(self._lib.ps_reinit_feat(self._decoder, None))
         self._begin()
         self._process(pcm, whole=True)
         self._check(self._lib.ps_end_utt(self._decoder))
@@ -176,8 +182,10 @@ class Library:
         self._check(self._lib.ps_set_cmn(self._decoder, channel.encode()))
         self._begin()
 
-    def feed(self, pcm: bytes) -> str:
+    def feed(self, pcm: bytes) -> None:
         self._process(pcm, whole=False)
+
+    def text(self) -> str:
         text: bytes | None = self._lib.ps_get_hyp(self._decoder, None)
         return (text or b"").decode()
 

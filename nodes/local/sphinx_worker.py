@@ -36,6 +36,7 @@ class _Session:
     def answer(self, kind: bytes, payload: bytes) -> object:
         match kind:
             case b"l":
+                self._decoder.reinit_feat()
                 self._begin()
                 if payload:
                     self._decoder.process_raw(payload, True, True)
@@ -48,6 +49,8 @@ class _Session:
             case b"f":
                 if payload:
                     self._decoder.process_raw(payload, False, False)
+                return None
+            case b"t":
                 hypothesis = self._decoder.hyp()
                 return hypothesis.hypstr if hypothesis else ""
             case b"e":
