@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from livekit.agents import CloseReason
 
 from antiphon.conversation import Conversation
 from antiphon.events import CloseEvent
+from antiphon.nodes.local import honesty
 from antiphon.nodes.outputs import DEFAULT_RATE, Adapted, Speaker
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.streams import STRAYS, Scope, Strays
@@ -23,6 +25,16 @@ if TYPE_CHECKING:
     from antiphon.session import AgentSession
 
 logger = logging.getLogger("antiphon.session")
+
+
+class Place(Protocol):
+    """Where a session is held: what gives it its input and output when it starts."""
+
+    def attach(self, session: AgentSession[Any]) -> None: ...
+
+
+CONSOLE: ContextVar[Place | None] = ContextVar("antiphon.console", default=None)
+"""The console that sessions started here belong to."""
 
 
 class Run:
@@ -46,6 +58,8 @@ class Run:
     async def start(self, room: rtc.Room | None) -> None:
         talk = self.conversation
         talk.mark("session_started", None)
+        if (console := CONSOLE.get()) is not None:
+            console.attach(self._session)
         self.attach()
         self._session.captions.start(self._scope)
         self._prewarm()
@@ -55,8 +69,16 @@ class Run:
         if self._agent.overrides("on_enter"):
             self._scope.start("on_enter", self._guarded("on_enter"))
 
+    @property
+    def models(self) -> list[object]:
+        """The models in use."""
+        agent = self._agent
+        return [m for m in (agent.vad, agent.stt, agent.llm, agent.tts) if m is not None]
+
     def _prewarm(self) -> None:
         """Let the models open what they can before the first turn needs it."""
+        for line in honesty(*self.models):
+            logger.info("%s", line)
         for model in (self._agent.stt, self._agent.tts, self._agent.llm):
             if model is not None:
                 try:
