@@ -39,8 +39,9 @@ async def synthesise(
     """Speak `text`, one item at a time, with any LiveKit TTS."""
     async with Scope("tts") as scope:
         if engine.capabilities.streaming:
-            async for frame in _one_stream(scope, engine, text, conn_options):
-                yield frame
+            async with aclosing(_one_stream(scope, engine, text, conn_options)) as frames:
+                async for frame in frames:
+                    yield frame
             return
 
         async def ask() -> AsyncGenerator[Asked, None]:
@@ -51,8 +52,8 @@ async def synthesise(
                 yield mark, scope.pipe("request", request, ahead, _samples)
 
         ahead = int(AHEAD * engine.sample_rate)
-        async for mark, frames in scope.pipe("requests", ask(), ahead=0):
-            async for frame in frames:
+        async for mark, voiced in scope.pipe("requests", ask(), ahead=0):
+            async for frame in voiced:
                 if mark is not None:
                     frame.userdata[SPAN] = mark
                 yield frame
