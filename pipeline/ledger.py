@@ -44,7 +44,7 @@ class Sound:
     """Mono 16-bit samples at the output's rate.
 
     `words` are (word, end) pairs, `end` in seconds from the first sample of the mark (of the
-    step, without one).
+    segment, without one).
     """
 
     pcm: memoryview
@@ -132,6 +132,7 @@ class Ledger:
         self.queued = 0
         self.complete = False
         self._marks = 0
+        self._segment = 0  # where its first sample lies
         self._muted = False
         self._pace = pace
         self._spans: list[Span] = []
@@ -140,6 +141,10 @@ class Ledger:
         """A chunk goes to the voice."""
         self.written.append(written)
         self.spoken.append(spoken)
+
+    def begin_segment(self) -> None:
+        """The voice is called (again): its times start at 0."""
+        self._segment = self.queued
 
     def mark(self, spoken: str) -> Mark:
         """The voice asks for the sound of one more text."""
@@ -164,8 +169,9 @@ class Ledger:
             self._learn()
             span = Span(sound.mark, self.queued, self.queued)
             self._spans.append(span)
+        begin = self._segment if sound.mark is None else span.start
         for word, end in sound.words:
-            span.words.append((word, span.start + int(end * self.rate + TOLERANCE)))
+            span.words.append((word, begin + int(end * self.rate + TOLERANCE)))
         self.queued += len(sound.pcm)
         span.end = self.queued
 

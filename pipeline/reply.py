@@ -242,6 +242,7 @@ class Reply:
 
         LEDGER.set(step.ledger)
         while not feed.ended:
+            step.ledger.begin_segment()
             texts = feed.segment(handed_out)
             source = self.source.speak(texts)
             try:
