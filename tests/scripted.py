@@ -167,9 +167,9 @@ class Voice:
     def frames(self, text: str, start: float = 0.0) -> list[rtc.AudioFrame]:
         """The sound of `text`, one frame a word; `start`: seconds made before it."""
         frames = []
-        for spoken in text.split():
+        for spoken, length in zip(text.split(), self.length(text, start), strict=True):
             self.made.append(spoken)
-            self.lengths.append(LETTER * len(spoken))
+            self.lengths.append(length)
             pcm = np.full(self.lengths[-1], len(self.made), np.int16)
             start += len(pcm) / RATE
             frame = rtc.AudioFrame(pcm.tobytes(), RATE, 1, len(pcm))
@@ -177,6 +177,10 @@ class Voice:
                 frame.userdata[USERDATA_TIMED_TRANSCRIPT] = [TimedString(spoken, end_time=start)]
             frames.append(frame)
         return frames
+
+    def length(self, text: str, start: float) -> list[int]:
+        """Samples of each word; `start` as in `frames`."""
+        return [LETTER * len(spoken) for spoken in text.split()]
 
     async def speak(self, texts: AsyncIterable[str]) -> AsyncGenerator[rtc.AudioFrame, None]:
         start = 0.0
@@ -283,16 +287,17 @@ class Call:
 
     @property
     def sound(self) -> list[int]:
-        """Every sample heard, in order."""
-        return [int(value) for _, pcm in self.played for value in pcm]
+        """Every sample of a word that was heard, in order; 0 is silence."""
+        return [int(value) for _, pcm in self.played for value in pcm if value]
 
     @property
     def heard(self) -> list[str]:
         """The words of which the last sample was played, in the order of their sounds."""
-        values, counts = np.unique([*itertools.chain(*(p for _, p in self.played))], return_counts=1)
-        whole = [int(n) for n, count in zip(values, counts, strict=True)
-                 if count == self.voice.lengths[int(n) - 1]]
-        return [self.voice.made[n - 1] for n in whole]
+        values, counts = np.unique(self.sound, return_counts=True)
+        lengths = [self.voice.lengths[int(value) - 1] for value in values]
+        whole = [n for n, count, length in zip(values, counts, lengths, strict=True)
+                 if count == length]
+        return [self.voice.made[int(n) - 1] for n in whole]
 
     @property
     def messages(self) -> list[llm.ChatMessage]:
