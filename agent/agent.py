@@ -56,10 +56,10 @@ class Agent:
         self._tools = list(tools or [])
         self._chat_ctx = _copy(chat_ctx)
         self._turn_handling = turn_handling or None
-        self._stt = models.load_stt(stt) if isinstance(stt, str) else stt
-        self._vad = models.load_vad(vad) if isinstance(vad, str) else vad
-        self._llm = models.load_llm(llm) if isinstance(llm, str) else llm
-        self._tts = models.load_tts(tts) if isinstance(tts, str) else tts
+        self._stt = models.loaded_if_given(models.load_stt, stt)
+        self._vad = models.loaded_if_given(models.load_vad, vad)
+        self._llm = models.loaded_if_given(models.load_llm, llm)
+        self._tts = models.loaded_if_given(models.load_tts, tts)
         self._session: AgentSession[Any] | None = None
 
     @property

@@ -72,10 +72,10 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
         conn_options: ConnectOptions | None = None,
     ) -> None:
         super().__init__()
-        self.stt = models.load_stt(stt) if isinstance(stt, str) else stt
+        self.stt = models.loaded(models.load_stt, stt)
         self.vad = models.default_vad(vad)
-        self.llm = models.load_llm(llm) if isinstance(llm, str) else llm
-        self.tts = models.load_tts(tts) if isinstance(tts, str) else tts
+        self.llm = models.loaded(models.load_llm, llm)
+        self.tts = models.loaded(models.load_tts, tts)
         self.options = options.resolve(turn_handling)
         self.polish, self.chunker = Polish(tts_text_transforms), tokenizer
         self.user_away_timeout = user_away_timeout

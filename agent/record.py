@@ -1,0 +1,160 @@
+"""The record of a call in a folder: what was heard, what was said, and what happened.
+
+`conversation.wav` has the caller left and the agent right, `transcript.json` what either said,
+`timeline.jsonl` everything (see `pipeline.timeline`). All of it is written while it happens and is
+whole at any moment, so that a process that is killed leaves a record that can be read.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Final, TextIO, cast
+
+import numpy as np
+import soxr
+
+from antiphon.nodes.callers import RATE
+from antiphon.nodes.conversation_wav import ConversationWav
+from antiphon.pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from antiphon.nodes.wav import Samples
+    from antiphon.pipeline import timeline
+
+logger = logging.getLogger("antiphon.record")
+
+SOUND: Final = "conversation.wav"
+TRANSCRIPT: Final = "transcript.json"
+TIMELINE: Final = "timeline.jsonl"
+
+
+class Transcript:
+    """Who said what, and when, read from a timeline.
+
+    Mutable state: the lines, the user's voice since their last line, and when each reply began.
+    """
+
+    def __init__(self) -> None:
+        self._lines: list[dict[str, object]] = []
+        self._voice: tuple[float, float | None] | None = None  # begun, ended
+        self._worded = False  # words came since that voice began: it was no cough
+        self._audible: dict[int, float] = {}
+
+    def note(self, record: timeline.Record) -> bool:
+        """Read one record; whether it added a line."""
+        detail = record.detail
+        match record.kind:
+            case "voice_started":
+                ended = self._voice is not None and self._voice[1] is not None
+                if self._voice is None or (ended and not self._worded):
+                    self._voice, self._worded = (cast("float", detail["at"]), None), False
+            case "voice_stopped" if self._voice is not None:
+                self._voice = self._voice[0], cast("float", detail["at"])
+            case "transcript":
+                self._worded = self._worded or bool(detail["text"])
+            case "audible" if record.reply is not None:
+                self._audible.setdefault(record.reply, record.t)
+            case "message" if detail["role"] in ("user", "assistant"):
+                self._add(record)
+                return True
+        return False
+
+    def json(self) -> str:
+        """A list of `{speaker, text, start, end, interrupted}`, as they began; seconds."""
+        lines = sorted(self._lines, key=lambda line: cast("float", line["start"]))
+        return json.dumps(lines, indent=2, ensure_ascii=False) + "\n"
+
+    def _add(self, record: timeline.Record) -> None:
+        start = end = record.t
+        if record.detail["role"] == "user":
+            if self._voice is not None:
+                start, ended = self._voice
+                end = record.t if ended is None else max(start, ended)
+            self._voice, self._worded = None, False
+            speaker = "user"
+        else:
+            start = self._audible.get(record.reply or 0, record.t)
+            speaker = "agent"
+        line = {"speaker": speaker, "text": record.detail["text"]}
+        times = {"start": round(start, 3), "end": round(end, 3)}
+        self._lines.append({**line, **times, "interrupted": record.detail["interrupted"]})
+
+
+class CallRecord:
+    """The folder of one call. Mutable state: its files, and the transcript so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._transcript = Transcript()
+        self._sound: ConversationWav | None = None
+        self._start = 0.0
+        self._upsampler: soxr.ResampleStream | None = None
+        self._upsampled = (0, 0)  # where its sound began and how much of it was given, in samples
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / SOUND).unlink(missing_ok=True)
+            self._timeline: TextIO | None = (folder / TIMELINE).open("w", encoding="utf-8")
+            self._write_transcript()
+        except FileExistsError:
+            raise UsageError(f"--out {folder} is a file; name a folder") from None
+        except OSError as error:
+            raise UsageError(f"cannot write into --out {folder}: {error.strerror}") from error
+
+    def begin(self, start: float, rate: int) -> None:
+        """Record sound from now on; `start` is the session's loop time, `rate` the agent's."""
+        self._start = start
+        self._sound = ConversationWav(self.folder / SOUND, rate)
+
+    def heard_user(self, at: float, samples: Samples) -> None:
+        """What the caller said (16 kHz) from loop time `at` on."""
+        if self._sound is None:
+            return
+        place = round((at - self._start) * self._sound.rate)
+        if self._sound.rate != RATE:
+            place, samples = self._resampled(place, samples, self._sound.rate)
+        self._sound.write_user(place, samples)
+
+    def heard_agent(self, at: float, pcm: memoryview) -> None:
+        """What was heard of the agent, from loop time `at` on."""
+        if self._sound is not None:
+            place = round((at - self._start) * self._sound.rate)
+            self._sound.write_agent(place, np.frombuffer(pcm, np.int16))
+
+    def note(self, record: timeline.Record) -> None:
+        """Something happened."""
+        if self._timeline is None:
+            return
+        try:
+            self._timeline.write(record.json() + "\n")
+            self._timeline.flush()
+            if self._transcript.note(record):
+                self._write_transcript()
+        except OSError as error:
+            logger.error("the record in %s ends here: %s", self.folder, error.strerror)
+            self._timeline = None
+
+    def close(self) -> None:
+        """Finish the files."""
+        if self._sound is not None:
+            self._sound.close()
+        if self._timeline is not None:
+            self._timeline.close()
+            self._timeline = None
+
+    def _resampled(self, place: int, samples: Samples, rate: int) -> tuple[int, Samples]:
+        """The next of a recording at `rate`: the resampler gives it a little later, in blocks."""
+        begun, given = self._upsampled
+        if self._upsampler is None or abs(begun + given - place) > rate // 5:
+            self._upsampler = soxr.ResampleStream(RATE, rate, 1, dtype="int16", quality="HQ")
+            begun, given = place, 0
+        sound = self._upsampler.resample_chunk(samples)
+        self._upsampled = begun, given + len(sound)
+        return begun + given, sound
+
+    def _write_transcript(self) -> None:
+        new = self.folder / f".{TRANSCRIPT}"
+        new.write_text(self._transcript.json(), encoding="utf-8")
+        new.replace(self.folder / TRANSCRIPT)

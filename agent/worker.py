@@ -1,0 +1,179 @@
+"""LiveKit's jobs, and the one that needs no server.
+
+The one file that touches private names of livekit: a server keeps its entry point and its setup
+function to itself, a job context has no public constructor, and a room's participants are built
+from its wire format.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from livekit import rtc
+from livekit.agents import AgentServer, JobContext, JobExecutorType, JobProcess
+from livekit.agents.job import JobAcceptArguments, RunningJobInfo, _JobContextVar
+from livekit.protocol import agent as agent_protocol
+from livekit.protocol import models
+from livekit.rtc._proto import handle_pb2, participant_pb2
+
+from antiphon.pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+logger = logging.getLogger("antiphon.worker")
+
+ROOM: Final = "console"
+CALLER: Final = "caller"
+AGENT: Final = "agent"
+
+NO_ENTRY_POINT: Final = (
+    "the AgentServer has no entry point: decorate an async function with @server.rtc_session()"
+)
+
+
+def entry_point(server: AgentServer) -> Callable[[JobContext], Awaitable[None]]:
+    """What `@server.rtc_session()` decorated; UsageError when nothing was."""
+    if server._entrypoint_fnc is None:
+        raise UsageError(NO_ENTRY_POINT)
+    return server._entrypoint_fnc
+
+
+class ConsoleJob(JobContext):
+    """A job of one call at a console: no server, a room with nobody but the caller.
+
+    `on_shutdown(reason)` is called when the program asks for the end of the job.
+    """
+
+    def __init__(self, on_shutdown: Callable[[str], None]) -> None:
+        room = ConsoleRoom()
+        process = JobProcess(
+            executor_type=JobExecutorType.THREAD, user_arguments=None, http_proxy=None
+        )
+        super().__init__(
+            proc=process,
+            info=_job_info(),
+            room=room,
+            on_connect=lambda: None,
+            on_shutdown=on_shutdown,
+            inference_executor=_NoInference(),
+        )
+        self._connected = True  # there is no signal URL to connect to
+        self._joined = False
+
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Within it, `get_job_context()` is this job; afterwards its folder is gone."""
+        token = _JobContextVar.set(self)
+        try:
+            yield
+        finally:
+            _JobContextVar.reset(token)
+            self._tempdir.cleanup()
+
+    async def connect(self, **_: Any) -> None:
+        """Nothing to connect to; whoever waits for participants meets the caller."""
+        if not self._joined:
+            self._joined = True
+            for participant in self.room.remote_participants.values():
+                self._participant_available(participant)
+
+    @property
+    def local_participant_identity(self) -> str:
+        return AGENT
+
+    def set_up(self, server: AgentServer) -> None:
+        """Run the server's `setup_fnc`, as a worker's process does before its first job."""
+        if server._setup_fnc is not None:
+            server._setup_fnc(self.proc)
+
+    async def run_shutdown_callbacks(self, reason: str) -> None:
+        """Those the program added, in their order; one that fails does not keep the others."""
+        for callback in self._shutdown_callbacks:
+            try:
+                await callback(reason)
+            except Exception as error:
+                logger.error("a shutdown callback failed: %s: %s", type(error).__name__, error)
+
+
+class ConsoleRoom(rtc.Room):
+    """A room that is connected to nothing, with one participant, the caller."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._info.name, self._info.sid = ROOM, "RM_console"
+        self._info.num_participants, self._info.num_publishers = 2, 2
+        self._connection_state = rtc.ConnectionState.CONN_CONNECTED
+        self._local_participant = ConsoleParticipant(self)
+        self._remote_participants = {CALLER: rtc.RemoteParticipant(_participant(CALLER))}
+
+    def isconnected(self) -> bool:
+        return self._connection_state == rtc.ConnectionState.CONN_CONNECTED
+
+    async def connect(self, *_: Any, **__: Any) -> None:
+        """It is."""
+
+    async def disconnect(self, *_: Any, **__: Any) -> None:
+        self._connection_state = rtc.ConnectionState.CONN_DISCONNECTED
+
+
+class ConsoleParticipant(rtc.LocalParticipant):
+    """The agent's side of a room of nobody: what it tells the others goes nowhere."""
+
+    def __init__(self, room: ConsoleRoom) -> None:
+        super().__init__(room._room_queue, _participant(AGENT, agent=True))
+
+    async def publish_data(self, *_: Any, **__: Any) -> None:
+        logger.debug("data for the room: there is nobody to send it to at a console")
+
+    async def set_attributes(self, attributes: dict[str, str]) -> None:
+        self._info.attributes.update(attributes)
+
+    async def set_metadata(self, metadata: str) -> None:
+        self._info.metadata = metadata
+
+    async def set_name(self, name: str) -> None:
+        self._info.name = name
+
+    async def publish_track(self, *_: Any, **__: Any) -> Any:
+        raise UsageError("a console has no room to publish a track to: run this in a LiveKit room")
+
+    async def perform_rpc(self, *_: Any, **__: Any) -> Any:
+        raise UsageError("nobody at a console answers a remote call: run this in a LiveKit room")
+
+    async def send_text(self, *_: Any, **__: Any) -> Any:
+        logger.debug("text for the room: there is nobody to send it to at a console")
+
+
+class _NoInference:
+    async def do_inference(self, method: str, data: bytes) -> bytes | None:
+        raise NotImplementedError("a console runs no inference process")
+
+
+def _participant(identity: str, *, agent: bool = False) -> participant_pb2.OwnedParticipant:
+    kinds = rtc.ParticipantKind
+    info = participant_pb2.ParticipantInfo(
+        sid=f"PA_{identity}",
+        name=identity,
+        identity=identity,
+        metadata="",
+        kind=kinds.PARTICIPANT_KIND_AGENT if agent else kinds.PARTICIPANT_KIND_STANDARD,
+        state=participant_pb2.ParticipantState.PARTICIPANT_STATE_ACTIVE,
+        disconnect_reason=participant_pb2.DisconnectReason.UNKNOWN_REASON,
+    )
+    # 0 is no native handle: nothing is dropped with the object.
+    return participant_pb2.OwnedParticipant(info=info, handle=handle_pb2.FfiOwnedHandle(id=0))
+
+
+def _job_info() -> RunningJobInfo:
+    job = agent_protocol.Job(
+        id="console-job",
+        room=models.Room(name=ROOM, sid="RM_console"),
+        type=agent_protocol.JobType.JT_ROOM,
+    )
+    accepted = JobAcceptArguments(identity=AGENT, name="", metadata="")
+    return RunningJobInfo(
+        accept_arguments=accepted, job=job, url="", token="", worker_id="console", fake_job=True
+    )
