@@ -17,6 +17,7 @@ from livekit.agents import (
     get_job_context,
 )
 
+from antiphon import cli
 from antiphon.agent import Agent
 from antiphon.events import (
     AgentFalseInterruptionEvent,
@@ -71,6 +72,7 @@ __all__ = [
     "UsageError",
     "UserInputTranscribedEvent",
     "UserStateChangedEvent",
+    "cli",
     "function_tool",
     "get_job_context",
 ]

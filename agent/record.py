@@ -136,6 +136,10 @@ class CallRecord:
             logger.error("the record in %s ends here: %s", self.folder, error.strerror)
             self._timeline = None
 
+    def written(self) -> list[str]:
+        """The names of the files there are."""
+        return [name for name in (SOUND, TRANSCRIPT, TIMELINE) if (self.folder / name).exists()]
+
     def close(self) -> None:
         """Finish the files."""
         if self._sound is not None:

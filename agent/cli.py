@@ -1,0 +1,244 @@
+"""The command `antiphon`, and `cli.run_app(server)` for programs that are run themselves.
+
+    antiphon console FILE [--wav FILE ...] [--fast] [--local] [--text] [--out DIR] [--debug]
+    python FILE console [...]
+
+The exit status is 0 when the caller was answered to the end, 1 when something failed, 2 when the
+command cannot be understood, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import functools
+import logging
+import os
+import signal
+import sys
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from antiphon.console import INTERRUPTED, Console, Ending, Line
+from antiphon.nodes.callers import FRAME, RATE
+from antiphon.nodes.models import LOCAL_ONLY
+from antiphon.nodes.wav import open_wav
+from antiphon.pipeline.clock import VirtualTimeLoop
+from antiphon.pipeline.errors import AntiphonError, UsageError
+from antiphon.pipeline.refused import Deadlock, Livelock
+from antiphon.program import LOADING, load
+from antiphon.record import CallRecord
+from antiphon.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+    from livekit.agents import AgentServer
+
+LATER: Final = ("start", "dev", "connect", "download-files", "web", "replay", "doctor", "bench")
+LEAVES_WITHIN: Final = 0.3  # seconds a thread of the program's may hold the exit
+CALLER: Final = Path(__file__).resolve().parents[1] / "samples" / "callers" / "hello.wav"
+
+
+def main() -> None:
+    """The entry point of `antiphon`; does not return."""
+    _leave(run(sys.argv[1:]))
+
+
+def run_app(server: AgentServer) -> None:
+    """Run the command line of a program with `server` in it; does not return.
+
+    Nothing happens while `antiphon console` loads the program: it runs the server itself.
+    """
+    if not LOADING.get():
+        _leave(run(sys.argv[1:], server))
+
+
+def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
+    """Do what the command line says and return the exit status; `server` saves naming a file."""
+    given = _parser(own=server is not None).parse_args(arguments)
+    try:
+        with _logging(debug=given.debug):
+            ending = _console(given, server)
+    except KeyboardInterrupt:
+        ending = Ending(INTERRUPTED)
+    except (AntiphonError, Deadlock, Livelock) as error:
+        ending = Ending(1, str(error), error)
+    if ending.why:
+        if given.debug and ending.error is not None:
+            traceback.print_exception(ending.error)
+        print(f"antiphon: {ending.why}", file=sys.stderr)  # noqa: T201
+    return ending.status
+
+
+def _parser(*, own: bool) -> argparse.ArgumentParser:
+    """`own`: the program itself is run, and needs no naming."""
+    parser = argparse.ArgumentParser(prog=None if own else "antiphon")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    console = commands.add_parser("console", help="hold a conversation on this machine")
+    if not own:
+        console.add_argument(
+            "file", type=Path, metavar="FILE", help="a program with an AgentServer"
+        )
+    add = console.add_argument
+    caller = console.add_mutually_exclusive_group()
+    caller.add_argument(
+        *("--wav",), action="append", metavar="FILE", help="speak this file as the caller; repeat"
+    )
+    caller.add_argument("--text", action="store_true", help="write to it, a line a turn; no sound")
+    add("--fast", action="store_true", help="on a virtual clock, not in real time")
+    add("--local", action="store_true", help="use the built-in engines, whatever it names")
+    add("--out", type=Path, metavar="DIR", help="write the record of the call there")
+    add("--debug", action="store_true", help="show logs and tracebacks")
+    for name in LATER:
+        later = commands.add_parser(name, help=argparse.SUPPRESS)
+        later.add_argument("rest", nargs=argparse.REMAINDER)
+        later.set_defaults(debug=False)
+    return parser
+
+
+def _console(given: argparse.Namespace, server: AgentServer | None) -> Ending:
+    if given.command != "console":
+        raise UsageError(f"`{given.command}` is not there yet; there is: console")
+    screen = Screen(sys.stdout)
+    line = _line(given, screen)
+    local = LOCAL_ONLY.set(given.local)
+    try:
+        program = given.file if server is None else Path(sys.argv[0])
+        server = load(program) if server is None else server
+        record = CallRecord(given.out) if given.out is not None else None
+        try:
+            ending = _held(server, program, line, screen, record)
+        finally:
+            if record is not None:
+                record.close()
+    finally:
+        LOCAL_ONLY.reset(local)
+    if record is not None:
+        screen.notice(f"the record is in {given.out}: {', '.join(record.written())}")
+    return ending
+
+
+def _line(given: argparse.Namespace, screen: Screen) -> Line:
+    if given.text:
+        lines = _stdin_in_turn if given.fast else _stdin
+        return Line(lines=lines, hasty=sys.stdin.isatty(), fast=given.fast)
+    files = given.wav
+    if not files:
+        if not CALLER.exists():
+            raise UsageError("there is no microphone here yet: give --wav FILE, or --text")
+        screen.notice(f"no microphone here yet, and no --wav or --text: {CALLER.name} calls")
+        files = [CALLER]
+    return Line(tuple(open_wav(file, RATE, FRAME) for file in files), fast=given.fast)
+
+
+def _held(
+    server: AgentServer, program: Path, line: Line, screen: Screen, record: CallRecord | None
+) -> Ending:
+    threads = ThreadPoolExecutor(thread_name_prefix="program")
+
+    async def hold() -> Ending:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(threads)
+        console = Console(server, program, line, screen, record)
+        with _interruptible(functools.partial(console.end, Ending(INTERRUPTED))):
+            ending = await console.hold()
+        # The loop would wait for a thread that never ends; `_leave` does not.
+        threads.shutdown(wait=False, cancel_futures=True)
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        return ending
+
+    with asyncio.Runner(loop_factory=VirtualTimeLoop if line.fast else None) as runner:
+        return runner.run(hold())
+
+
+@contextmanager
+def _interruptible(end: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C ends the call in order; a second one, or a program that blocks the loop, at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    def interrupted(*_: object) -> None:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
+        _exit_after(0.9, INTERRUPTED)
+        loop.call_soon_threadsafe(end)
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+async def _stdin_in_turn() -> AsyncIterator[str]:
+    """Lines of standard input; virtual time stands while one is waited for."""
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        if line.strip():
+            yield line.strip()
+
+
+async def _stdin() -> AsyncIterator[str]:
+    """Lines of standard input, read in a thread that nobody has to wait for."""
+    loop = asyncio.get_running_loop()
+    lines: asyncio.Queue[str] = asyncio.Queue()
+
+    def read() -> None:
+        for line in iter(sys.stdin.readline, ""):
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+        loop.call_soon_threadsafe(lines.put_nowait, "")
+
+    threading.Thread(target=read, name="stdin", daemon=True).start()
+    while line := await lines.get():
+        if line.strip():
+            yield line.strip()
+
+
+class _OneLine(logging.Formatter):
+    """An error's last line in place of its traceback."""
+
+    def formatException(self, ei: object) -> str:
+        error = sys.exception() if not isinstance(ei, tuple) else ei[1]
+        return f"{type(error).__name__}: {error}" if error is not None else ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.exc_text = None
+        return super().format(record).replace("\n", ": ")
+
+
+@contextmanager
+def _logging(*, debug: bool) -> Iterator[None]:
+    """Warnings on standard error, a line each; what the screen shows is not said twice."""
+    handler = logging.StreamHandler()
+    kind = logging.Formatter if debug else _OneLine
+    handler.setFormatter(kind("  %(levelname)s %(name)s: %(message)s"))
+    if not debug:
+        handler.addFilter(lambda record: record.name != "antiphon.turn")
+    root = logging.getLogger()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG if debug else logging.WARNING)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+
+
+def _exit_after(seconds: float, status: int) -> None:
+    """Leave then, whatever holds the process; everything written is in its file already."""
+    watchdog = threading.Timer(seconds, os._exit, (status,))
+    watchdog.daemon = True
+    watchdog.start()
+
+
+def _leave(status: int) -> None:
+    sys.stdout.flush()
+    _exit_after(LEAVES_WITHIN, status)
+    sys.exit(status)

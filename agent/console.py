@@ -1,0 +1,292 @@
+"""One call at a console: a recorded caller or a keyboard on one end, an agent program on the other.
+
+The program's entry point runs as a job that needs no server; the first session it starts gets its
+input and output from here. Whatever happens, the call ends within a bounded time and with its
+record written: the caller has been answered, the program ends the job, something fails, or Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from livekit.agents import CloseEvent, CloseReason, UserInputTranscribedEvent
+
+from antiphon.lifecycle import CONSOLE
+from antiphon.nodes import local
+from antiphon.nodes.callers import RATE, RecordedCaller
+from antiphon.nodes.outputs import DEFAULT_RATE, Paced
+from antiphon.pipeline.errors import AntiphonError, UsageError
+from antiphon.pipeline.streams import STRAYS, Scope, Strays
+from antiphon.program import ProgramError, blame, blamed
+from antiphon.worker import ConsoleJob, entry_point
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from livekit.agents import AgentServer, JobContext
+
+    from antiphon.nodes.wav import Samples, WavSource
+    from antiphon.pipeline import timeline
+    from antiphon.record import CallRecord
+    from antiphon.screen import Screen
+    from antiphon.session import AgentSession
+
+STARTS_WITHIN: Final = 10.0  # seconds the entry point has to start a session
+SLOW: Final = 2.0  # seconds after which it is said that something is still going on
+QUIET: Final = 2.0  # seconds without anything said or to be said: all has been said
+HUNG: Final = 45.0  # seconds an answer may be waited for in silence
+LONGEST: Final = 300.0  # seconds the agent may go on after its caller's last word
+GLANCE: Final = 0.1  # seconds between two looks at whether the agent is still at it
+INTERRUPTED: Final = 130  # the exit status after Ctrl-C, as in a shell
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a call ended: the program's exit status, and why, where there is something to say."""
+
+    status: int
+    why: str = ""
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Who calls: recordings, one after the other, or lines of text; `fast` on virtual time."""
+
+    recordings: tuple[WavSource, ...] = ()
+    lines: Callable[[], AsyncIterator[str]] | None = None
+    hasty: bool = False  # a new line of text does not wait for the answer to the last
+    fast: bool = False
+
+
+class Console:
+    """Mutable state: the session once there is one, its line, and how the call ended."""
+
+    def __init__(
+        self,
+        server: AgentServer,
+        program: Path,
+        line: Line,
+        screen: Screen,
+        record: CallRecord | None,
+    ) -> None:
+        self._entry = entry_point(server)
+        self._server = server
+        self._program = program
+        self._line = line
+        self._screen = screen
+        self._record = record
+        self._strays = Strays()
+        self._session: AgentSession[Any] | None = None
+        self._caller: RecordedCaller | None = None
+        self._speaker: Paced | None = None
+        loop = asyncio.get_running_loop()
+        self._started: asyncio.Future[None] = loop.create_future()
+        self._ended: asyncio.Future[Ending] = loop.create_future()
+
+    async def hold(self) -> Ending:
+        """Hold the call, to its end."""
+        CONSOLE.set(self)
+        STRAYS.set(self._strays)
+        job = ConsoleJob(lambda reason: self.end(Ending(0)))
+        with job.current():
+            async with Scope("console", self._strays) as scope:
+                with blamed(self._program, "failed in setup_fnc"):
+                    job.set_up(self._server)
+                scope.start("entry point", self._enter(job, self._entry))
+                scope.start("caller", self._call())
+                await asyncio.wait([self._ended])
+                ending = self._ended.result()
+                await self._hang_up(scope, job, ending)
+        await self._sweep()
+        return ending
+
+    def end(self, ending: Ending) -> None:
+        """End the call; the first ending counts."""
+        if not self._ended.done():
+            self._ended.set_result(ending)
+
+    # The session's side (`lifecycle.Place`).
+
+    def attach(self, session: AgentSession[Any]) -> None:
+        """Be the input and output of the first session that starts; leave others as they are."""
+        if self._session is not None:
+            return
+        self._session = session
+        if self._line.fast:
+            _refuse_network(session)
+        for said in local.honesty(*_models(session, self._line)):
+            self._screen.notice(f"  with   {said}")
+        for record in session.timeline.records:
+            self._note(record)
+        session.timeline.read(self._note)
+        session.on("user_input_transcribed", self._transcribed)
+        session.on("close", self._closed)
+        session.output.transcription = self._screen
+        session.input.audio = session.output.audio = None
+        if self._line.lines is None:
+            self._connect(session)
+        self._started.set_result(None)
+
+    def _connect(self, session: AgentSession[Any]) -> None:
+        voice = session.current_agent.tts
+        # No lower than the caller's: the record has one rate for both.
+        rate = max(RATE, voice.sample_rate if voice is not None else DEFAULT_RATE)
+        self._speaker = Paced(rate=rate, on_played=self._heard_agent)
+        self._caller = RecordedCaller(self._heard_user)
+        session.output.audio = self._speaker
+        session.input.audio = self._caller
+        if self._record is not None:
+            self._record.begin(session.timeline.start, rate)
+
+    def _heard_agent(self, at: float, pcm: memoryview) -> None:
+        if self._record is not None:
+            self._record.heard_agent(at, pcm)
+
+    def _heard_user(self, at: float, samples: Samples) -> None:
+        if self._record is not None:
+            self._record.heard_user(at, samples)
+
+    def _note(self, record: timeline.Record) -> None:
+        self._screen.note(record)
+        if self._record is not None:
+            self._record.note(record)
+
+    def _transcribed(self, event: UserInputTranscribedEvent) -> None:
+        if event.is_final and event.transcript.strip():
+            self._screen.user(event.transcript)
+
+    def _closed(self, event: CloseEvent) -> None:
+        if event.reason is CloseReason.ERROR:
+            error = getattr(event.error, "error", event.error)
+            self.end(Ending(1, f"the session was closed by an error: {error}"))
+        else:
+            self.end(Ending(0))
+
+    # The program's side.
+
+    async def _enter(self, job: ConsoleJob, entry: Callable[[JobContext], Awaitable[None]]) -> None:
+        try:
+            await entry(job)
+        except AntiphonError as error:
+            self.end(Ending(1, blame(error, self._program), error))
+        except Exception as error:
+            why = f"the entry point failed: {blame(error, self._program)}"
+            self.end(Ending(1, why, error))
+
+    # The caller's side.
+
+    async def _call(self) -> None:
+        started = [self._started]
+        await asyncio.wait(started, timeout=SLOW)
+        if not self._started.done():
+            self._screen.notice("  wait   for the program to start its session (engines may load)")
+            await asyncio.wait(started, timeout=STARTS_WITHIN - SLOW)
+        session = self._session
+        if session is None:
+            self.end(Ending(1, f"the entry point started no session within {STARTS_WITHIN:g} s"))
+            return
+        if self._line.lines is not None:
+            await self._write(session, self._line.lines)
+        elif (caller := self._caller) is not None:
+            await self._speak(session, caller)
+        self.end(Ending(0))
+
+    async def _speak(self, session: AgentSession[Any], caller: RecordedCaller) -> None:
+        for recording in self._line.recordings:
+            played = caller.play(recording)
+            # A session that does not listen takes no frames: it is not waited for.
+            _, waiting = await asyncio.wait([played], timeout=recording.duration + QUIET)
+            if waiting:
+                self._screen.notice(f"  gone   nobody listened to the end of {recording.path}")
+                return
+            await self._answered(session, QUIET)
+
+    async def _write(
+        self, session: AgentSession[Any], lines: Callable[[], AsyncIterator[str]]
+    ) -> None:
+        if not self._line.hasty:
+            await self._answered(session, 3 * GLANCE)  # a greeting is not talked over by a script
+        async for line in lines():
+            try:
+                await session.interrupt()
+            except RuntimeError:  # it does not allow interruptions: the answer comes after it
+                self._screen.notice("  wait   this may not be interrupted; your line comes next")
+            self._screen.user(line)
+            session.generate_reply(user_input=line)
+            if not self._line.hasty:
+                await self._answered(session, GLANCE)
+        await self._answered(session, GLANCE)
+
+    async def _answered(self, session: AgentSession[Any], quiet: float) -> None:
+        """Wait until nothing has been said, and nothing was to be said, for `quiet` seconds."""
+        loop = asyncio.get_running_loop()
+        began = busy = spoke = loop.time()
+        while loop.time() - busy < quiet - GLANCE / 2:
+            await asyncio.sleep(GLANCE)
+            now = loop.time()
+            busy = now if _at_it(session) else busy
+            spoke = now if session.agent_state == "speaking" else spoke
+            if now - spoke > HUNG or now - began > LONGEST:
+                waited = now - max(began, spoke if now - began <= LONGEST else began)
+                self._screen.notice(f"  gone   the agent was waited for {waited:.0f} s")
+                return
+
+    # The end.
+
+    async def _hang_up(self, scope: Scope, job: ConsoleJob, ending: Ending) -> None:
+        hurried = ending.status == INTERRUPTED
+        if (session := self._session) is not None:
+            if hurried:
+                session.close_timeout = 0.2
+            closing = scope.start("close", session.aclose())
+            await asyncio.wait([closing], timeout=0.4 if hurried else 15.0)
+        if self._speaker is not None:
+            self._speaker.held()  # what was played until now reaches the record
+        leaving = scope.start("shutdown callbacks", job.run_shutdown_callbacks(ending.why))
+        await asyncio.wait([leaving], timeout=0.2 if hurried else 10.0)
+
+    async def _sweep(self) -> None:
+        """Let no task of the program's hold the exit."""
+        loose = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in loose:
+            task.cancel()
+        if loose:
+            _, loose = await asyncio.wait(loose, timeout=0.2)
+        self._strays.add(loose)
+        self._strays.abandon()
+
+
+def _at_it(session: AgentSession[Any]) -> bool:
+    """Somebody is speaking, or an answer is on its way."""
+    talk = session.conversation
+    return bool(
+        talk.machine.unfinished
+        or talk.answers.busy
+        or talk.speaking.in_line()
+        or session.agent_state in ("thinking", "speaking")
+    )
+
+
+def _models(session: AgentSession[Any], line: Line) -> list[object]:
+    agent = session.current_agent
+    return [agent.llm] if line.lines else [agent.vad, agent.stt, agent.llm, agent.tts]
+
+
+def _refuse_network(session: AgentSession[Any]) -> None:
+    """Virtual time cannot wait for a network; say which model would need one."""
+    agent = session.current_agent
+    for slot, model in (("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts)):
+        module = type(model).__module__
+        if module.startswith(("livekit.plugins.", "livekit.agents.inference.")):
+            name = getattr(model, "model", "") or type(model).__name__
+            raise UsageError(
+                f"--fast needs engines on this machine, and {slot} is {name} ({module}); "
+                f"add --local to put a built-in engine in its place"
+            )
+
+
+__all__ = ["INTERRUPTED", "Console", "Ending", "Line", "ProgramError"]

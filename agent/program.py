@@ -1,0 +1,120 @@
+"""An agent program: the file, the one server in it, and which of its lines is to blame."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import traceback
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from livekit.agents import AgentServer
+
+from antiphon.pipeline.errors import AntiphonError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+EXAMPLE: Final = "server = AgentServer(), with an entry point under @server.rtc_session()"
+
+LOADING: ContextVar[bool] = ContextVar("antiphon.loading", default=False)
+"""A program is being loaded: `cli.run_app` in it has nothing to run."""
+
+
+class ProgramError(AntiphonError):
+    """A program cannot be used, or failed; the message says where. `cause` is its own error."""
+
+    def __init__(self, message: str, cause: BaseException | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+def load(path: Path) -> AgentServer:
+    """Run the file as a module (not as `__main__`), its folder first on `sys.path`."""
+    if path.is_dir():
+        raise ProgramError(f"{path} is a folder; name the Python file with the AgentServer in it")
+    if not path.exists():
+        raise ProgramError(f"there is no file {path}")
+    path = path.resolve()
+    name = path.stem if path.stem not in sys.modules else f"antiphon_program_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ProgramError(f"{path} is not a Python file: its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent))
+    sys.modules[name] = module
+    loading = LOADING.set(True)
+    try:
+        with blamed(path, "could not be loaded"):
+            spec.loader.exec_module(module)
+    finally:
+        LOADING.reset(loading)
+    return _server(module, path)
+
+
+@contextmanager
+def blamed(program: Path, what: str) -> Iterator[None]:
+    """Turn an error of the program's into a ProgramError that names the line."""
+    try:
+        yield
+    except SyntaxError as error:
+        place = f"{error.filename or program}:{error.lineno or 1}"
+        raise ProgramError(f"{place}: {type(error).__name__}: {error.msg}", error) from error
+    except ProgramError:
+        raise
+    except SystemExit as error:
+        place = place_of(error, program)
+        raise ProgramError(
+            f"{place}: the program ended itself (exit {error.code})", error
+        ) from error
+    except Exception as error:
+        raise ProgramError(f"{program.name} {what}: {blame(error, program)}", error) from error
+
+
+def blame(error: BaseException, program: Path) -> str:
+    """One line: what was raised, and the last line of the program's own on the way to it."""
+    said = str(error).strip().split("\n")[0]
+    kind = type(error).__name__
+    if isinstance(error, AntiphonError):  # its message says what to do, and needs no name
+        return f"{said} ({place_of(error, program)})"
+    return (
+        f"{kind}: {said} ({place_of(error, program)})"
+        if said
+        else f"{kind} ({place_of(error, program)})"
+    )
+
+
+def place_of(error: BaseException, program: Path) -> str:
+    """`file:line` of the last frame that lies in the program's folder, else of the last one."""
+    frames = traceback.extract_tb(error.__traceback__)
+    folder, here = program.resolve().parent, Path(__file__).parent
+    own = [
+        frame
+        for frame in frames
+        if (file := Path(frame.filename)).is_relative_to(folder)
+        and not file.is_relative_to(here)
+        and "site-packages" not in file.parts
+        and "build" not in file.relative_to(folder).parts
+    ]
+    last = (own or list(frames) or [None])[-1]
+    if last is None:
+        return str(program)
+    file = Path(last.filename)
+    return f"{file.name if file.parent == folder else file}:{last.lineno}"
+
+
+def _server(module: ModuleType, path: Path) -> AgentServer:
+    found = {name: each for name, each in vars(module).items() if isinstance(each, AgentServer)}
+    different = {id(server): server for server in found.values()}
+    if not different:
+        raise ProgramError(f"{path.name} has no AgentServer: write {EXAMPLE}")
+    if len(different) > 1:
+        names = " and ".join(sorted(found))
+        raise ProgramError(f"{path.name} has {len(different)} AgentServers, {names}; keep one")
+    return next(iter(different.values()))
+
+
+__all__ = ["LOADING", "ProgramError", "UsageError", "blame", "blamed", "load", "place_of"]
