@@ -33,6 +33,7 @@ PHRASES: Final = frozenset({"i see", "got it", "go on", "uh huh", "of course", "
 
 END_OF_REPLY: Final = 1.0  # seconds: who speaks so late answers, and does not acknowledge
 
+_BEGUN: Final = {" ".join(p.split()[:n]) for p in PHRASES for n in range(1, len(p.split()))}
 _ANY: Final = frozenset().union(*ACKNOWLEDGEMENTS.values())
 _LETTERS = re.compile(r"[^\W\d_]+", re.UNICODE)
 
@@ -46,10 +47,16 @@ def is_acknowledgement(text: str, language: str | None = None) -> bool:
     )
 
 
-def counts(text: str, min_words: int = 0, language: str | None = None) -> bool:
-    """True when these words may end a reply (or supersede one that is not heard yet)."""
-    number = len(words(text))
-    return number >= max(1, min_words) and not is_acknowledgement(text, language)
+def counts(
+    text: str, min_words: int = 0, language: str | None = None, *, unfinished: bool = False
+) -> bool:
+    """True when these words may end a reply (or supersede one that is not heard yet).
+
+    `unfinished`: more may come, so the beginning of "I see" does not count yet.
+    """
+    if len(words(text)) < max(1, min_words) or is_acknowledgement(text, language):
+        return False
+    return not (unfinished and " ".join(_LETTERS.findall(text.lower())) in _BEGUN)
 
 
 def invites_answer(said: str, remaining: float) -> bool:

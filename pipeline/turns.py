@@ -18,10 +18,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from antiphon.pipeline import observations as o
-from antiphon.pipeline.endpointing import patience, same_words, without_handed
+from antiphon.pipeline.endpointing import patience, same_words
 from antiphon.pipeline.interruption import counts
 from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.turn_table import AGENT_IS, FLOOR, HELD, USER, Act, Cue, Floor, Rules, User
+from antiphon.pipeline.utterance import Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,9 +39,7 @@ class Turns:
         self.floor = Floor.FREE
         self.gen: int | None = None  # the reply on the floor
         self.kind = Kind.ANSWER
-        self._finals: list[str] = []
-        self._interim = ""
-        self._handed = ""  # interim words passed on, which a later final may repeat
+        self._words = Utterance()
         self._language: str | None = None
         self._answers = False  # "yes" would be an answer (VoiceStarted.answers)
         self._voice_since: float | None = None  # the turn's first voice; None: words without voice
@@ -57,12 +56,12 @@ class Turns:
     @property
     def text(self) -> str:
         """The words heard and not yet handed on."""
-        return " ".join(part for part in (*self._finals, self._interim) if part)
+        return self._words.text
 
     @property
     def unfinished(self) -> bool:
         """The user is speaking, or has said words whose final transcript is still to come."""
-        return self.user is not User.QUIET or bool(self._interim)
+        return self.user is not User.QUIET or bool(self._words.interim)
 
     @property
     def committing(self) -> bool:
@@ -102,9 +101,12 @@ class Turns:
             case o.CommitNow():
                 self._on_commit(seen, now, out)
             case o.Clear():
-                self._handed, self._finals, self._interim = self._interim, [], ""
+                self._commit = None
+                self._words.hand_on()
+                self._drafts = 0
                 self._over(out)
             case o.Closed():
+                self._commit = None
                 self._keep(out)
             case o.Tick():
                 pass
@@ -116,7 +118,7 @@ class Turns:
         due: list[Due] = []
         if self._commit is not None:
             due.append((self._commit_by, self._end_commit))
-        if self.user is User.ENDING:
+        if self.user is User.ENDING and (self._commit is None or self._words.settled):
             due.append((self._ends_at(), self._end_turn))
         elif self.user is User.VOICED:
             if self.floor is Floor.AUDIBLE and self._lasts_at is not None:
@@ -124,14 +126,14 @@ class Turns:
             if self.text:
                 due.append((self._words_at + self.rules.stuck_voice, self._unstick))
         if self.floor in HELD and (calm := self._calm_at()) is not None:
-            due.append((calm, lambda _, out: self._act(Cue.CALM, out)))
+            due.append((calm, self._calm))
         return due
 
     def _ends_at(self) -> float:
-        if self._finals and not self._interim:
+        if self._words.settled:
             return self._last_voice + self._patience
         waited = max(self.rules.transcript_timeout, self._patience)
-        return max(self._last_voice, self._words_at if self._interim else 0.0) + waited
+        return max(self._last_voice, self._words_at if self._words.interim else 0.0) + waited
 
     def _calm_at(self) -> float | None:
         """When a held reply may go on because nothing was said."""
@@ -148,14 +150,17 @@ class Turns:
         if self.user is User.VOICED:
             return
 
-        self._answers = seen.answers
+        if self.user is User.QUIET and not self.text:
+            self._voice_since = None  # what was heard before had no words
+        self._answers = seen.answers or (self._answers and self.user is User.ENDING)
         self._lasts_at = max(now, seen.at + self.rules.min_duration)
         self._words_at = now
         if self._voice_since is None:
             self._voice_since = seen.at
-        self.user = USER[self.user, Cue.VOICE]
+        self._move(Cue.VOICE)
         out.append(o.UserIs("speaking", seen.at))
-        self._act(Cue.VOICE, out, now=now)
+        if not self.rules.manual:
+            self._act(Cue.VOICE, out, now=now)
 
     def _on_silence(self, at: float, out: list[o.Decision]) -> None:
         if self.user is not User.VOICED:
@@ -164,34 +169,30 @@ class Turns:
         self._last_voice = at
         self._lasts_at = None
         self._patience = self.rules.min_delay
-        self.user = USER[self.user, Cue.SILENCE]
+        self._move(Cue.SILENCE)
         out += (o.UserIs("listening", at), o.Flush())
 
     def _on_transcript(self, seen: o.Transcript, now: float, out: list[o.Decision]) -> None:
-        text = " ".join(seen.text.split())
-        new = without_handed(text, self._handed)
-        if seen.final:
-            self._handed = self._interim = ""
-            self._finals += [new] if new else []
-        elif new == self._interim:
+        if not self._words.hear(seen.text, final=seen.final):
             return
-        else:
-            self._interim = new
+
+        if self.user is User.QUIET and now > self._last_voice + 2 * self.rules.transcript_timeout:
+            self._voice_since = None  # too late to be that voice's words: the detector missed some
         self._language = seen.language or self._language
         self._words_at = now
         if self._voice_since is None:
             self._last_voice = now
         if self.text and self.user is User.QUIET:
             if self._voice_since is None:
-                self._answers = seen.answers
-            self.user = USER[self.user, Cue.LATE_WORDS]
+                self._answers, self._patience = seen.answers, self.rules.min_delay
+            self._move(Cue.LATE_WORDS)
         self._weigh(now, out)
         if seen.final and self._commit is not None:
             self._end_commit(now, out)
 
     def _weigh(self, now: float, out: list[o.Decision]) -> None:
         """May the words heard so far end (or hold) the reply on the floor?"""
-        if not self._counts():
+        if self.rules.manual or not self._counts():
             return
 
         if self.floor in (Floor.WAITING, Floor.STAYED) and self.kind is not Kind.ANSWER:
@@ -205,11 +206,12 @@ class Turns:
         self.gen, self.kind = seen.gen, seen.kind
         if seen.kind is Kind.PROTECTED:
             cue = Cue.GRANTED_PROTECTED
-        elif self.user is User.QUIET or self._voice_since is None:
+        elif self.user is User.QUIET or self._voice_since is None or self.rules.manual:
             cue = Cue.GRANTED
         else:
             cue = Cue.GRANTED_HELD
         self._act(cue, out, now=now)
+        self._weigh(now, out)  # words may have come before it
 
     def _on_reply(self, seen: o.Audible | o.Gone | o.Protect, out: list[o.Decision]) -> None:
         if seen.gen != self.gen:
@@ -217,8 +219,6 @@ class Turns:
 
         match seen:
             case o.Audible():
-                if self.floor is Floor.PROTECTED:
-                    out.append(o.AgentIs("speaking"))
                 self._act(Cue.SOUNDED, out)
             case o.Gone():
                 self._act(Cue.GONE, out)
@@ -227,7 +227,7 @@ class Turns:
 
     def _on_commit(self, seen: o.CommitNow, now: float, out: list[o.Decision]) -> None:
         self._commit, self._commit_by = seen, now + seen.timeout
-        if self._finals and not self._interim and self.user is not User.VOICED:
+        if self._words.settled and self.user is not User.VOICED:
             self._end_commit(now, out)
         else:
             out.append(o.Flush())
@@ -243,6 +243,10 @@ class Turns:
         elif self.rules.min_words == 0:
             self._act(Cue.WORDS, out, "voice")
 
+    def _calm(self, now: float, out: list[o.Decision]) -> None:
+        self._lasts_at = None  # a voice that was noise so far pauses nothing more, only its words
+        self._act(Cue.CALM, out)
+
     def _unstick(self, now: float, out: list[o.Decision]) -> None:
         """The detector says "voice" for ever, but the words ended long ago."""
         self._on_silence(self._words_at, out)
@@ -251,14 +255,14 @@ class Turns:
         asked, self._commit = self._commit, None
         assert asked is not None
         if self.text:
-            self._act(Cue.TURN, out, "turn")
             self._hand_on(out, answer=asked.answer)
         self._over(out)
 
     def _end_turn(self, now: float, out: list[o.Decision]) -> None:
-        if self.text and not self.rules.manual:
+        if self._commit is not None:
+            self._end_commit(now, out)
+        elif self.text and not self.rules.manual:
             if self._answered():
-                self._act(Cue.TURN, out, "turn")
                 self._hand_on(out)
             else:
                 self._keep(out)
@@ -274,10 +278,13 @@ class Turns:
     def _counts(self) -> bool:
         if self._answers:
             return bool(self.text)
-        return counts(self.text, self.rules.min_words, self._language)
+        more = self.user is User.VOICED and bool(self._interim)
+        return counts(self.text, self.rules.min_words, self._language, unfinished=more)
 
     def _hand_on(self, out: list[o.Decision], *, answer: bool = True) -> None:
         text = self.text
+        unheard = self.floor in (Floor.WAITING, Floor.STAYED) and self.kind is Kind.ANSWER
+        self._act(Cue.WORDS if unheard else Cue.TURN, out, "turn")
         drafted = self._draft is not None and same_words(self._draft, text)
         if self._draft is not None and not drafted:
             out.append(o.Drop())
@@ -291,8 +298,9 @@ class Turns:
             self._forget()
 
     def _forget(self) -> None:
-        self._handed, self._finals, self._interim = self._interim, [], ""
+        self._words.hand_on()
         self._voice_since = None
+        self._answers = False
         self._drafts = 0
 
     def _prepare(self, out: list[o.Decision]) -> None:
@@ -303,24 +311,27 @@ class Turns:
         ):
             self._draft = None
             out.append(o.Drop())
-        spoken = self._last_voice - (self._voice_since or self._last_voice)
+        since = self._last_voice if self._voice_since is None else self._voice_since
         if (
             self._draft is None
-            and self._finals
-            and not self._interim
+            and self._words.settled
             and self.user is User.ENDING
             and self.floor is Floor.FREE
             and not self.rules.manual
             and self._drafts < self.rules.drafts
-            and spoken <= self.rules.draft_max_speech
+            and self._last_voice - since <= self.rules.draft_max_speech
         ):
             self._draft = text
             self._drafts += 1
             out.append(o.Draft(text))
 
     def _over(self, out: list[o.Decision]) -> None:
-        self.user = USER.get((self.user, Cue.OVER), self.user)
+        self._move(Cue.OVER)
         self._act(Cue.OVER, out)
+
+    def _move(self, cue: Cue) -> None:
+        """Look the cue up in USER."""
+        self.user = USER.get((self.user, cue), self.user)
 
     def _act(self, cue: Cue, out: list[o.Decision], why: str = "", now: float = 0.0) -> None:
         """Look the cue up in FLOOR and add what is to be done to the reply."""
@@ -339,8 +350,8 @@ class Turns:
                 case Act.RESUME:
                     out.append(o.Resume(gen))
                 case Act.CUT:
-                    self.gen = None
                     out.append(o.Cut(gen, why))
-        if cue is not Cue.UNPROTECT and AGENT_IS[self.floor] != AGENT_IS[before]:
-            state = AGENT_IS[self.floor]
-            out.append(o.AgentIs("speaking" if cue is Cue.PROTECT else state))
+        if self.floor is Floor.FREE:
+            self.gen = None
+        if AGENT_IS[self.floor] != AGENT_IS[before]:
+            out.append(o.AgentIs(AGENT_IS[self.floor]))
