@@ -304,7 +304,7 @@ class VirtualTimeLoop(asyncio.BaseEventLoop):
         if self._threads is None:
             return
         self._threads.shutdown(wait=False, cancel_futures=True)
-        jobs = {job.work: job.name for job in self._outside.jobs}
+        jobs = {job.work: job.name for job in self._outside.jobs if not job.work.done()}
         if working := concurrent.futures.wait(jobs, self._outside.patience).not_done:
             names = ", ".join(jobs[work] for work in working)
             warnings.warn(f"still working in a thread: {names}", RuntimeWarning, stacklevel=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -243,3 +244,24 @@ def test_run_leaves_no_loop_open_and_none_running() -> None:
     assert loops[0].is_closed()
     with pytest.raises(RuntimeError):
         asyncio.get_running_loop()
+
+
+def test_an_interrupt_ends_a_loop_that_waits_for_a_thread() -> None:
+    gate = threading.Event()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        waiting = asyncio.current_task()
+        assert waiting is not None
+
+        def interrupt() -> None:  # as asyncio.Runner does it on SIGINT
+            loop.call_soon_threadsafe(waiting.cancel)
+            gate.wait()
+
+        try:
+            await loop.run_in_executor(None, interrupt)
+        finally:
+            gate.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        run(main)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
+import functools
 import logging
 import queue
 import threading
@@ -12,7 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from antiphon.pipeline.clock import Deadlock, Hold, NotVirtual, VirtualTimeLoop, run
+from antiphon.pipeline.clock import (
+    LIVELOCK_PASSES,
+    Deadlock,
+    Hold,
+    NotVirtual,
+    VirtualTimeLoop,
+    run,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -26,6 +34,14 @@ def run_impatiently(main: Coroutine[object, object, None]) -> None:
     """Run with a patience so short that every thread seems slow."""
     with asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(patience=0.02)) as runner:
         runner.run(main)
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """An event for threads to wait for; set in the end, so that none outlives a failure."""
+    gate = threading.Event()
+    yield gate
+    gate.set()
 
 
 @contextlib.contextmanager
@@ -140,8 +156,45 @@ def test_a_job_that_nobody_waits_for_any_more_still_holds_the_clock() -> None:
     assert times == [0.0]
 
 
-async def test_a_cancelled_job_that_has_not_begun_never_begins() -> None:
-    loop, gate, ran = asyncio.get_running_loop(), threading.Event(), list[int]()
+def test_the_loop_wakes_as_soon_as_a_thread_has_something_for_it() -> None:
+    async def main() -> None:
+        loop, called = asyncio.get_running_loop(), asyncio.Event()
+        assert isinstance(loop, VirtualTimeLoop)
+        await asyncio.to_thread(int)
+        with loop.hold():
+            threading.Timer(0.001, loop.call_soon_threadsafe, [called.set]).start()
+            await called.wait()
+        hold = loop.hold()
+        threading.Timer(0.001, hold.release).start()
+        await asyncio.sleep(1)
+
+    endless_patience = functools.partial(VirtualTimeLoop, patience=threading.TIMEOUT_MAX)
+    with asyncio.Runner(loop_factory=endless_patience) as runner:
+        runner.run(main())
+
+
+async def test_a_job_cancelled_by_its_executor_cancels_who_waits(gate: threading.Event) -> None:
+    loop = asyncio.get_running_loop()
+    one = concurrent.futures.ThreadPoolExecutor(1)
+    first = loop.run_in_executor(one, gate.wait)
+    second = loop.run_in_executor(one, int)
+    one.shutdown(wait=False, cancel_futures=True)
+    gate.set()
+    assert await first
+    with pytest.raises(asyncio.CancelledError):
+        await second
+
+
+async def test_an_instant_in_which_threads_get_work_done_is_no_livelock() -> None:
+    for _ in range(5):
+        await asyncio.to_thread(int)
+        for _ in range(LIVELOCK_PASSES // 4):
+            await asyncio.sleep(0)
+    assert now() == 0.0
+
+
+async def test_a_cancelled_job_that_has_not_begun_never_begins(gate: threading.Event) -> None:
+    loop, ran = asyncio.get_running_loop(), list[int]()
     with concurrent.futures.ThreadPoolExecutor(1) as one:
         first = loop.run_in_executor(one, gate.wait)
         second = loop.run_in_executor(one, ran.append, 2)
@@ -188,10 +241,9 @@ def test_a_hold_stops_the_clock_for_a_thread_of_one_s_own_and_the_log_names_it(
     assert "by hold() at test_clock_threads.py:" in caplog.text
 
 
-def test_without_a_hold_a_loop_with_nothing_to_do_is_deadlocked_whatever_threads_there_are() -> (
-    None
-):
-    gate = threading.Event()
+def test_without_a_hold_no_thread_saves_an_idle_loop_from_its_deadlock(
+    gate: threading.Event,
+) -> None:
     thread = threading.Thread(target=gate.wait)
     thread.start()
     with pytest.raises(Deadlock):
@@ -207,6 +259,8 @@ def test_a_thread_that_waits_for_a_timer_of_the_loop_is_refused_by_name() -> Non
         def asks_the_loop() -> None:
             asyncio.run_coroutine_threadsafe(asyncio.sleep(5), loop).result()
 
+        both = threading.Barrier(2)  # two threads, so that one is idle afterwards
+        await asyncio.gather(asyncio.to_thread(both.wait), asyncio.to_thread(both.wait))
         with pytest.raises(
             NotVirtual, match=r"asks_the_loop \(test_clock_threads\.py:\d+\) waits in a thr"
         ):
@@ -217,23 +271,49 @@ def test_a_thread_that_waits_for_a_timer_of_the_loop_is_refused_by_name() -> Non
     run_impatiently(main())
 
 
-def test_leaving_waits_for_a_thread_that_ends_and_warns_of_one_that_does_not() -> None:
-    ended, never = list[str](), threading.Event()
-    gate = threading.Event()
+def test_a_thread_that_waits_with_a_timeout_is_not_refused(gate: threading.Event) -> None:
+    async def main() -> None:
+        assert await asyncio.to_thread(gate.wait, 60)
 
-    def ends() -> None:
-        gate.wait()
-        ended.append("in time")
+    with when_the_clock_is_long_held(gate.set):
+        run_impatiently(main())
 
-    async def main(work: Callable[[], object]) -> None:
+
+def test_leaving_waits_for_the_threads_that_end_in_time() -> None:
+    threads: queue.SimpleQueue[threading.Thread] = queue.SimpleQueue()
+    let_end, ended = threading.Event(), list[bool]()
+
+    def work() -> None:
+        threads.put(threading.current_thread())
+        ended.append(let_end.wait())
+
+    async def main() -> threading.Thread:
         asyncio.get_running_loop().run_in_executor(None, work)
-        gate.set()
+        thread = threads.get()
+        let_end.set()
+        return thread
 
-    run(main(ends))
-    assert ended == ["in time"]
-    with pytest.warns(RuntimeWarning, match="still working in a thread: .*wait"):
-        run_impatiently(main(never.wait))
-    never.set()
+    assert (run(main).is_alive(), ended) == (False, [True])
+
+
+def test_leaving_names_the_jobs_that_do_not_end_and_cancels_those_that_have_not_begun(
+    gate: threading.Event,
+) -> None:
+    begun = threading.Event()
+
+    def never_ends() -> None:
+        begun.set()
+        gate.wait()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1))
+        loop.run_in_executor(None, never_ends)
+        loop.run_in_executor(None, print, "never begins")
+        begun.wait()
+
+    with pytest.warns(RuntimeWarning, match=r"^still working in a thread: [^,]*never_ends [^,]*$"):
+        run_impatiently(main())
 
 
 def test_no_job_is_taken_after_the_executor_has_been_shut_down() -> None:
@@ -253,24 +333,3 @@ async def test_an_executor_of_one_s_own_can_be_the_default() -> None:
     loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix="mine"))
     name = await loop.run_in_executor(None, lambda: threading.current_thread().name)
     assert name.startswith("mine")
-
-
-def test_an_interrupt_ends_a_loop_that_waits_for_a_thread() -> None:
-    gate = threading.Event()
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        waiting = asyncio.current_task()
-        assert waiting is not None
-
-        def interrupt() -> None:  # as asyncio.Runner does it on SIGINT
-            loop.call_soon_threadsafe(waiting.cancel)
-            gate.wait()
-
-        try:
-            await loop.run_in_executor(None, interrupt)
-        finally:
-            gate.set()
-
-    with pytest.raises(asyncio.CancelledError):
-        run(main)

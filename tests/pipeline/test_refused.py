@@ -67,17 +67,23 @@ async def test_real_sleep_works_in_other_threads() -> None:
 
 def test_two_virtual_loops_in_two_threads_do_not_disturb_each_other() -> None:
     before = time.sleep
-    barrier = threading.Barrier(2)
+    both, first_ended = threading.Barrier(2), threading.Event()
 
-    async def main(step: float) -> float:
-        await asyncio.to_thread(barrier.wait)
+    async def steps(step: float) -> float:
+        await asyncio.to_thread(both.wait)
         for _ in range(1_000):
             await asyncio.sleep(step)
-        with pytest.raises(RealSleep):
-            time.sleep(60)  # noqa: ASYNC251
-        await asyncio.to_thread(barrier.wait)
         return now()
 
+    async def second() -> float:
+        ended = await steps(0.25)
+        await asyncio.to_thread(first_ended.wait)
+        with pytest.raises(RealSleep):
+            time.sleep(60)  # noqa: ASYNC251
+        return ended
+
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        assert list(threads.map(lambda step: run(main(step)), [0.5, 0.25])) == [500.0, 250.0]
+        one, two = threads.submit(run, steps(0.5)), threads.submit(run, second)
+        one.add_done_callback(lambda _: first_ended.set())
+        assert (one.result(), two.result()) == (500.0, 250.0)
     assert time.sleep is before

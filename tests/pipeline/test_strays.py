@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from antiphon.pipeline.clock import Strays, run
-from antiphon.pipeline.strays import function, where
+from antiphon.pipeline.strays import function, leaving_nothing, where
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
@@ -39,7 +40,7 @@ async def leave_an_error() -> None:
 @pytest.mark.parametrize(
     ("main", "stray"),
     [
-        (drop_a_generator, "generator count (test_strays.py:19), dropped before it was closed"),
+        (drop_a_generator, "generator count (test_strays.py:20), dropped before it was closed"),
         (leave_a_task, "task 'left' waits in sleep (tasks.py:"),
         (leave_an_error, "IndexError('pop from empty list')"),
     ],
@@ -98,6 +99,18 @@ def test_a_handler_of_the_run_s_own_keeps_its_reports_to_itself() -> None:
 
     (message,) = run(main, strict=True)
     assert message.startswith("Exception in callback")
+
+
+def test_the_loop_is_left_as_it_was_found() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        before = (sys.get_asyncgen_hooks(), loop.get_exception_handler())
+        await leaving_nothing(asyncio.sleep(1))
+        with pytest.raises(Strays):
+            await leaving_nothing(drop_a_generator())
+        assert (sys.get_asyncgen_hooks(), loop.get_exception_handler()) == before
+
+    run(main)
 
 
 async def test_a_wait_is_described_through_every_kind_of_awaitable() -> None:
