@@ -21,7 +21,7 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn, TextIO
 
 from antiphon.console import INTERRUPTED, Console, Ending, Line
 from antiphon.nodes.callers import FRAME, RATE
@@ -61,9 +61,10 @@ def run_app(server: AgentServer) -> None:
 def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
     """Do what the command line says and return the exit status; `server` saves naming a file."""
     given = _parser(own=server is not None).parse_args(arguments)
+    screen = Screen(sys.stdout)
     try:
-        with _logging(debug=given.debug):
-            ending = _console(given, server)
+        with _logging(screen, debug=given.debug):
+            ending = _console(given, server, screen)
     except KeyboardInterrupt:
         ending = Ending(INTERRUPTED)
     except (AntiphonError, Deadlock, Livelock) as error:
@@ -101,10 +102,9 @@ def _parser(*, own: bool) -> argparse.ArgumentParser:
     return parser
 
 
-def _console(given: argparse.Namespace, server: AgentServer | None) -> Ending:
+def _console(given: argparse.Namespace, server: AgentServer | None, screen: Screen) -> Ending:
     if given.command != "console":
         raise UsageError(f"`{given.command}` is not there yet; there is: console")
-    screen = Screen(sys.stdout)
     line = _line(given, screen)
     local = LOCAL_ONLY.set(given.local)
     try:
@@ -145,12 +145,13 @@ def _held(
         loop = asyncio.get_running_loop()
         loop.set_default_executor(threads)
         console = Console(server, program, line, screen, record)
-        with _interruptible(functools.partial(console.end, Ending(INTERRUPTED))):
-            ending = await console.hold()
-        # The loop would wait for a thread that never ends; `_leave` does not.
-        threads.shutdown(wait=False, cancel_futures=True)
-        loop.set_default_executor(ThreadPoolExecutor(1))
-        return ending
+        try:
+            with _interruptible(functools.partial(console.end, Ending(INTERRUPTED))):
+                return await console.hold()
+        finally:
+            # The loop would wait for a thread that never ends; `_leave` does not.
+            threads.shutdown(wait=False, cancel_futures=True)
+            loop.set_default_executor(ThreadPoolExecutor(1))
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop if line.fast else None) as runner:
         return runner.run(hold())
@@ -163,10 +164,11 @@ def _interruptible(end: Callable[[], None]) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
+    watchdog = _watchdog(0.9, INTERRUPTED)
 
     def interrupted(*_: object) -> None:
         signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-        _exit_after(0.9, INTERRUPTED)
+        watchdog.start()
         loop.call_soon_threadsafe(end)
 
     before = signal.signal(signal.SIGINT, interrupted)
@@ -174,6 +176,7 @@ def _interruptible(end: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        watchdog.cancel()
 
 
 async def _stdin_in_turn() -> AsyncIterator[str]:
@@ -212,10 +215,22 @@ class _OneLine(logging.Formatter):
         return super().format(record).replace("\n", ": ")
 
 
+class _Log(logging.StreamHandler[TextIO]):
+    """Standard error, with the screen's open line ended first."""
+
+    def __init__(self, screen: Screen) -> None:
+        super().__init__()
+        self._screen = screen
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._screen.end_line()
+        super().emit(record)
+
+
 @contextmanager
-def _logging(*, debug: bool) -> Iterator[None]:
+def _logging(screen: Screen, *, debug: bool) -> Iterator[None]:
     """Warnings on standard error, a line each; what the screen shows is not said twice."""
-    handler = logging.StreamHandler()
+    handler = _Log(screen)
     kind = logging.Formatter if debug else _OneLine
     handler.setFormatter(kind("  %(levelname)s %(name)s: %(message)s"))
     if not debug:
@@ -231,14 +246,17 @@ def _logging(*, debug: bool) -> Iterator[None]:
         root.setLevel(level)
 
 
-def _exit_after(seconds: float, status: int) -> None:
-    """Leave then, whatever holds the process; everything written is in its file already."""
+def _watchdog(seconds: float, status: int) -> threading.Timer:
+    """Once started, it ends the process then, whatever holds it; the record is in its files."""
     watchdog = threading.Timer(seconds, os._exit, (status,))
     watchdog.daemon = True
-    watchdog.start()
+    return watchdog
 
 
-def _leave(status: int) -> None:
-    sys.stdout.flush()
-    _exit_after(LEAVES_WITHIN, status)
+def _leave(status: int) -> NoReturn:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads any more; Python would try again, and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _watchdog(LEAVES_WITHIN, status).start()
     sys.exit(status)

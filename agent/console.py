@@ -50,6 +50,7 @@ class Ending:
     status: int
     why: str = ""
     error: BaseException | None = None
+    reason: str = ""  # for the program's shutdown callbacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Console:
         """Hold the call, to its end."""
         CONSOLE.set(self)
         STRAYS.set(self._strays)
-        job = ConsoleJob(lambda reason: self.end(Ending(0)))
+        job = ConsoleJob(lambda reason: self.end(Ending(0, reason=reason)))
         with job.current():
             async with Scope("console", self._strays) as scope:
                 with blamed(self._program, "failed in setup_fnc"):
@@ -157,7 +158,12 @@ class Console:
 
     def _transcribed(self, event: UserInputTranscribedEvent) -> None:
         if event.is_final and event.transcript.strip():
-            self._screen.user(event.transcript)
+            self._said(event.transcript)
+
+    def _said(self, text: str) -> None:
+        if self._session is not None:
+            now = asyncio.get_running_loop().time()
+            self._screen.user(text, now - self._session.timeline.start)
 
     def _closed(self, event: CloseEvent) -> None:
         if event.reason is CloseReason.ERROR:
@@ -201,7 +207,7 @@ class Console:
             # A session that does not listen takes no frames: it is not waited for.
             _, waiting = await asyncio.wait([played], timeout=recording.duration + QUIET)
             if waiting:
-                self._screen.notice(f"  gone   nobody listened to the end of {recording.path}")
+                self.end(Ending(1, f"nobody listened to the end of {recording.path}"))
                 return
             await self._answered(session, QUIET)
 
@@ -215,7 +221,7 @@ class Console:
                 await session.interrupt()
             except RuntimeError:  # it does not allow interruptions: the answer comes after it
                 self._screen.notice("  wait   this may not be interrupted; your line comes next")
-            self._screen.user(line)
+            self._said(line)
             session.generate_reply(user_input=line)
             if not self._line.hasty:
                 await self._answered(session, GLANCE)
@@ -231,8 +237,8 @@ class Console:
             busy = now if _at_it(session) else busy
             spoke = now if session.agent_state == "speaking" else spoke
             if now - spoke > HUNG or now - began > LONGEST:
-                waited = now - max(began, spoke if now - began <= LONGEST else began)
-                self._screen.notice(f"  gone   the agent was waited for {waited:.0f} s")
+                waited = now - (began if now - began > LONGEST else spoke)
+                self.end(Ending(1, f"the agent was not done after {waited:.0f} s; hung up"))
                 return
 
     # The end.
@@ -246,7 +252,9 @@ class Console:
             await asyncio.wait([closing], timeout=0.4 if hurried else 15.0)
         if self._speaker is not None:
             self._speaker.held()  # what was played until now reaches the record
-        leaving = scope.start("shutdown callbacks", job.run_shutdown_callbacks(ending.why))
+        leaving = scope.start(
+            "shutdown callbacks", job.run_shutdown_callbacks(ending.reason or ending.why)
+        )
         await asyncio.wait([leaving], timeout=0.2 if hurried else 10.0)
 
     async def _sweep(self) -> None:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from livekit.agents import AgentServer
 
-from antiphon.pipeline.errors import AntiphonError, UsageError
+from antiphon import nodes, pipeline
+from antiphon.pipeline.errors import AntiphonError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,33 +78,32 @@ def blamed(program: Path, what: str) -> Iterator[None]:
 def blame(error: BaseException, program: Path) -> str:
     """One line: what was raised, and the last line of the program's own on the way to it."""
     said = str(error).strip().split("\n")[0]
-    kind = type(error).__name__
+    place = place_of(error, program)
     if isinstance(error, AntiphonError):  # its message says what to do, and needs no name
-        return f"{said} ({place_of(error, program)})"
-    return (
-        f"{kind}: {said} ({place_of(error, program)})"
-        if said
-        else f"{kind} ({place_of(error, program)})"
-    )
+        return f"{said} ({place})"
+    kind = type(error).__name__
+    return f"{kind}: {said} ({place})" if said else f"{kind} ({place})"
 
 
 def place_of(error: BaseException, program: Path) -> str:
     """`file:line` of the last frame that lies in the program's folder, else of the last one."""
-    frames = traceback.extract_tb(error.__traceback__)
-    folder, here = program.resolve().parent, Path(__file__).parent
-    own = [
-        frame
-        for frame in frames
-        if (file := Path(frame.filename)).is_relative_to(folder)
-        and not file.is_relative_to(here)
-        and "site-packages" not in file.parts
-        and "build" not in file.relative_to(folder).parts
-    ]
-    last = (own or list(frames) or [None])[-1]
-    if last is None:
+    frames = list(traceback.extract_tb(error.__traceback__))
+    folder = program.resolve().parent
+    own = [frame for frame in frames if _in(folder, Path(frame.filename))] or frames
+    if not own:
         return str(program)
-    file = Path(last.filename)
-    return f"{file.name if file.parent == folder else file}:{last.lineno}"
+    file = Path(own[-1].filename)
+    return f"{file.name if file.parent == folder else file}:{own[-1].lineno}"
+
+
+def _in(folder: Path, file: Path) -> bool:
+    """Whether a file is the program's, and not of a package that happens to lie beside it."""
+    ours = {Path(part.__file__ or "").parent for part in (nodes, pipeline)} | {
+        Path(__file__).parent
+    }
+    if not file.is_relative_to(folder) or ours & set(file.parents):
+        return False
+    return not {"site-packages", "build"} & set(file.relative_to(folder).parts)
 
 
 def _server(module: ModuleType, path: Path) -> AgentServer:
@@ -115,6 +115,3 @@ def _server(module: ModuleType, path: Path) -> AgentServer:
         names = " and ".join(sorted(found))
         raise ProgramError(f"{path.name} has {len(different)} AgentServers, {names}; keep one")
     return next(iter(different.values()))
-
-
-__all__ = ["LOADING", "ProgramError", "UsageError", "blame", "blamed", "load", "place_of"]

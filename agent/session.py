@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, cast
 
 from livekit import rtc
 from livekit.agents import NOT_GIVEN, CloseReason, LanguageCode, ModelSettings, NotGivenOr, io
 from livekit.agents import llm as llms
+from typing_extensions import TypeVar  # with a default, before 3.13
 
 from antiphon import options
 from antiphon.events import (
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("antiphon.session")
 
-Userdata_T = TypeVar("Userdata_T")
+Userdata_T = TypeVar("Userdata_T", default=Any)
 
 
 class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
