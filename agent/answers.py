@@ -20,7 +20,7 @@ from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from antiphon.conversation import Conversation
     from antiphon.pipeline.observations import Commit
@@ -49,12 +49,18 @@ class Answers:
         self._draft: Reply | None = None
         self._turns: Stream[Turn] = Stream(10**6, name="turns")
         self._open: list[Turn] = []
+        self._settled = asyncio.Event()
+        self._settled.set()
         scope.start("turns", self._work(scope))
 
     @property
     def busy(self) -> bool:
         """A turn waits for its hook."""
         return bool(self._open)
+
+    async def settled(self) -> None:
+        """Wait until every turn has had its hook, and its answer stands in line."""
+        await self._settled.wait()
 
     def draft(self, text: str) -> None:
         """Prepare an answer to words that may not be the last."""
@@ -78,6 +84,7 @@ class Answers:
             self._answer(turn, None)
             return
         self._open.append(turn)
+        self._settled.clear()
         self._turns.put_nowait(turn)
 
     def close(self) -> None:
@@ -94,31 +101,31 @@ class Answers:
             wanted = await self._hooked(scope, turn, context)
             self._write(turn)
             self._open.remove(turn)
-            overtaken = bool(self._open)
-            if overtaken or not wanted:
+            if self._open or not wanted:
                 self.drop()
-                continue
-            if context.items == before and turn.message.text_content == turn.commit.text:
+            elif context.items == before and turn.message.text_content == turn.commit.text:
                 self._answer(turn, None)
             else:
                 context.items.append(turn.message)
                 self._answer(turn, partial(_same, context))
+            if not self._open:
+                self._settled.set()
 
     async def _hooked(self, scope: Scope, turn: Turn, context: llm.ChatContext) -> bool:
         """Run the hook; False when it wants no answer, fails, or takes too long."""
         conversation = self._conversation
         conversation.mark("hook_started", None, hook_of=turn.number)
-        task = scope.start("hook", conversation.agent.on_user_turn_completed(context, turn.message))
+        hook = conversation.agent.on_user_turn_completed(context, turn.message)
+        task = scope.start("hook", _outcome(hook))
         await asyncio.wait([task], timeout=HOOK_LIMIT)
         conversation.mark("hook_ended", None, hook_of=turn.number)
         if not task.done():
             task.cancel()
             conversation.failed("hook", NodeTimeout.after("on_user_turn_completed", HOOK_LIMIT))
             return False
-        error = None if task.cancelled() else task.exception()
-        if isinstance(error, StopResponse) or task.cancelled():
+        if task.cancelled() or isinstance(task.result(), StopResponse):
             return False
-        if isinstance(error, Exception):
+        if error := task.result():
             conversation.failed("hook", error)
         return error is None
 
@@ -140,6 +147,15 @@ class Answers:
             draft.confirm(self._conversation.speaking.kind(Kind.ANSWER, NOT_GIVEN))
         else:
             self._conversation.speaking.answer(turn.number, context)
+
+
+async def _outcome(hook: Awaitable[None]) -> Exception | None:
+    """Run a hook; its error is a result, for whoever waits for it."""
+    try:
+        await hook
+    except Exception as error:
+        return error
+    return None
 
 
 def _same(context: llm.ChatContext) -> llm.ChatContext:

@@ -116,6 +116,7 @@ class Run:
     async def drain(self) -> None:
         talk = self.conversation
         while talk.answers.busy or talk.speaking.in_line():
+            await talk.answers.settled()
             for _, handle in talk.speaking.in_line():
                 await handle.wait_for_playout()
             await asyncio.sleep(0)
