@@ -27,7 +27,8 @@ class Floor(Enum):
     STAYED = "stayed"  # held before its first sound
     AUDIBLE = "audible"
     PAUSED = "paused"  # held after its first sound
-    PROTECTED = "protected"
+    GUARDED = "guarded"  # not to be interrupted, no sound yet
+    PROTECTED = "protected"  # not to be interrupted, after its first sound
 
 
 class Cue(Enum):
@@ -67,7 +68,7 @@ HELD: Final = (Floor.STAYED, Floor.PAUSED)
 FLOOR: Final[dict[tuple[Floor, Cue], tuple[Floor, tuple[Act, ...]]]] = {
     (Floor.FREE, Cue.GRANTED): (Floor.WAITING, ()),
     (Floor.FREE, Cue.GRANTED_HELD): (Floor.STAYED, (Act.PAUSE,)),
-    (Floor.FREE, Cue.GRANTED_PROTECTED): (Floor.PROTECTED, ()),
+    (Floor.FREE, Cue.GRANTED_PROTECTED): (Floor.GUARDED, ()),
     (Floor.WAITING, Cue.SOUNDED): (Floor.AUDIBLE, ()),
     (Floor.WAITING, Cue.VOICE): (Floor.STAYED, (Act.PAUSE,)),
     (Floor.WAITING, Cue.HOLDING_WORDS): (Floor.STAYED, (Act.PAUSE,)),
@@ -82,15 +83,19 @@ FLOOR: Final[dict[tuple[Floor, Cue], tuple[Floor, tuple[Act, ...]]]] = {
     (Floor.PAUSED, Cue.TURN): (Floor.FREE, (Act.CUT,)),
     (Floor.PAUSED, Cue.KEPT): (Floor.AUDIBLE, (Act.RESUME,)),
     (Floor.PAUSED, Cue.CALM): (Floor.AUDIBLE, (Act.RESUME,)),
+    (Floor.WAITING, Cue.PROTECT): (Floor.GUARDED, ()),
+    (Floor.STAYED, Cue.PROTECT): (Floor.GUARDED, (Act.RESUME,)),
+    (Floor.AUDIBLE, Cue.PROTECT): (Floor.PROTECTED, ()),
+    (Floor.PAUSED, Cue.PROTECT): (Floor.PROTECTED, (Act.RESUME,)),
+    (Floor.GUARDED, Cue.SOUNDED): (Floor.PROTECTED, ()),
+    (Floor.GUARDED, Cue.UNPROTECT): (Floor.WAITING, ()),
     (Floor.PROTECTED, Cue.UNPROTECT): (Floor.AUDIBLE, ()),
-    **{(f, Cue.PROTECT): (Floor.PROTECTED, (Act.RESUME,)) for f in HELD},
-    **{(f, Cue.PROTECT): (Floor.PROTECTED, ()) for f in (Floor.WAITING, Floor.AUDIBLE)},
     **{(f, Cue.GONE): (Floor.FREE, ()) for f in Floor if f is not Floor.FREE},
     **{(f, Cue.FORCE): (Floor.FREE, (Act.CUT,)) for f in Floor if f is not Floor.FREE},
     **{
         (f, Cue.INTERRUPT): (Floor.FREE, (Act.CUT,))
         for f in Floor
-        if f not in (Floor.FREE, Floor.PROTECTED)
+        if f not in (Floor.FREE, Floor.GUARDED, Floor.PROTECTED)
     },
 }
 
@@ -108,7 +113,8 @@ AGENT_IS: Final = {
     Floor.STAYED: "thinking",
     Floor.AUDIBLE: "speaking",
     Floor.PAUSED: "listening",
-    Floor.PROTECTED: "thinking",  # until its first sound
+    Floor.GUARDED: "thinking",
+    Floor.PROTECTED: "speaking",
 }
 
 

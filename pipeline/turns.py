@@ -9,8 +9,9 @@ Theory of operation. An observation is first classified into a *cue* (with the t
 and the rules); the cue is then looked up in `FLOOR` and `USER`. The state is the two enums, the
 words not yet handed on, a few times, the reply that has the floor, and the draft. Sound pauses a
 reply, words end it; an acknowledgement is kept in history and the reply goes on, except where it
-is an answer (`VoiceStarted.answers`). Every wait has a deadline here: a stuck detector, endless
-noise and a recogniser that never finishes each have one.
+is an answer (`VoiceStarted.answers`). Where the application ends turns by hand (`Rules.manual`),
+the user's sounds and words do nothing to a reply. Every wait has a deadline here: a stuck
+detector, endless noise and a recogniser that never finishes each have one.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from antiphon.pipeline import observations as o
-from antiphon.pipeline.endpointing import patience, same_words
+from antiphon.pipeline.drafts import Drafts
+from antiphon.pipeline.endpointing import patience
 from antiphon.pipeline.interruption import counts
 from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.turn_table import AGENT_IS, FLOOR, HELD, USER, Act, Cue, Floor, Rules, User
@@ -50,12 +52,11 @@ class Turns:
         self._patience = self.rules.min_delay
         self._commit: o.CommitNow | None = None
         self._commit_by = 0.0
-        self._draft: str | None = None
-        self._drafts = 0
+        self._drafts = Drafts()
 
     @property
     def text(self) -> str:
-        """The words heard and not yet handed on."""
+        """What the user has said that is not yet handed on."""
         return self._words.text
 
     @property
@@ -95,7 +96,7 @@ class Turns:
             case o.Granted():
                 self._on_granted(seen, now, out)
             case o.Audible() | o.Gone() | o.Protect():
-                self._on_reply(seen, out)
+                self._on_reply(seen, now, out)
             case o.Interrupt():
                 self._act(Cue.FORCE if seen.force else Cue.INTERRUPT, out, "application")
             case o.CommitNow():
@@ -103,7 +104,7 @@ class Turns:
             case o.Clear():
                 self._commit = None
                 self._words.hand_on()
-                self._drafts = 0
+                self._drafts.made = 0
                 self._over(out)
             case o.Closed():
                 self._commit = None
@@ -121,7 +122,8 @@ class Turns:
         if self.user is User.ENDING and (self._commit is None or self._words.settled):
             due.append((self._ends_at(), self._end_turn))
         elif self.user is User.VOICED:
-            if self.floor is Floor.AUDIBLE and self._lasts_at is not None:
+            lasts = self.floor is Floor.AUDIBLE and not self.rules.manual
+            if lasts and self._lasts_at is not None:
                 due.append((self._lasts_at, self._lasted))
             if self.text:
                 due.append((self._words_at + self.rules.stuck_voice, self._unstick))
@@ -213,17 +215,22 @@ class Turns:
         self._act(cue, out, now=now)
         self._weigh(now, out)  # words may have come before it
 
-    def _on_reply(self, seen: o.Audible | o.Gone | o.Protect, out: list[o.Decision]) -> None:
+    def _on_reply(
+        self, seen: o.Audible | o.Gone | o.Protect, now: float, out: list[o.Decision]
+    ) -> None:
         if seen.gen != self.gen:
             return
 
-        match seen:
-            case o.Audible():
-                self._act(Cue.SOUNDED, out)
-            case o.Gone():
-                self._act(Cue.GONE, out)
-            case o.Protect():
-                self._act(Cue.PROTECT if seen.protected else Cue.UNPROTECT, out)
+        if isinstance(seen, o.Audible):
+            self._act(Cue.SOUNDED, out)
+        elif isinstance(seen, o.Gone):
+            self._act(Cue.GONE, out)
+        elif seen.protected:
+            self._act(Cue.PROTECT, out)
+        else:
+            self._act(Cue.UNPROTECT, out)
+            if self.user is User.VOICED and not self.rules.manual:
+                self._act(Cue.VOICE, out, now=now)
 
     def _on_commit(self, seen: o.CommitNow, now: float, out: list[o.Decision]) -> None:
         self._commit, self._commit_by = seen, now + seen.timeout
@@ -236,12 +243,11 @@ class Turns:
 
     def _lasted(self, now: float, out: list[o.Decision]) -> None:
         self._lasts_at = None
-        if self._counts():
+        resumes = self.rules.false_interruption is not None
+        if self._counts() or (not resumes and self.rules.min_words == 0):
             self._act(Cue.WORDS, out, "voice")
-        elif self.rules.false_interruption is not None:
+        elif resumes:
             self._act(Cue.LASTED, out, now=now)
-        elif self.rules.min_words == 0:
-            self._act(Cue.WORDS, out, "voice")
 
     def _calm(self, now: float, out: list[o.Decision]) -> None:
         self._lasts_at = None  # a voice that was noise so far pauses nothing more, only its words
@@ -262,34 +268,27 @@ class Turns:
         if self._commit is not None:
             self._end_commit(now, out)
         elif self.text and not self.rules.manual:
-            if self._answered():
+            if self.floor is Floor.FREE or self._counts():
                 self._hand_on(out)
-            else:
+            else:  # there is a reply to go on with, and the words ask for no other
                 self._keep(out)
                 self._act(Cue.KEPT, out)
         elif not self.text and self._voice_since is not None:
             out.append(o.Unrecognised(self._last_voice - self._voice_since))
         self._over(out)
 
-    def _answered(self) -> bool:
-        """Do the words ask for an answer? Only a reply to go on with can make them not."""
-        return self.floor is Floor.FREE or self._counts()
-
     def _counts(self) -> bool:
         if self._answers:
             return bool(self.text)
-        more = self.user is User.VOICED and bool(self._interim)
+        more = self.user is User.VOICED and bool(self._words.interim)
         return counts(self.text, self.rules.min_words, self._language, unfinished=more)
 
     def _hand_on(self, out: list[o.Decision], *, answer: bool = True) -> None:
         text = self.text
         unheard = self.floor in (Floor.WAITING, Floor.STAYED) and self.kind is Kind.ANSWER
         self._act(Cue.WORDS if unheard else Cue.TURN, out, "turn")
-        drafted = self._draft is not None and same_words(self._draft, text)
-        if self._draft is not None and not drafted:
-            out.append(o.Drop())
-        self._draft = None
-        out.append(o.Commit(text, drafted, answer, self._language))
+        self._drafts.drop_unless(text, out)
+        out.append(o.Commit(text, self._drafts.hand_on(), answer, self._language))
         self._forget()
 
     def _keep(self, out: list[o.Decision]) -> None:
@@ -301,29 +300,23 @@ class Turns:
         self._words.hand_on()
         self._voice_since = None
         self._answers = False
-        self._drafts = 0
+        self._drafts.made = 0
 
     def _prepare(self, out: list[o.Decision]) -> None:
         """Start, keep or drop the prepared reply, as words and floor now are."""
-        text = self.text
-        if self._draft is not None and not (
-            self.floor is Floor.FREE and same_words(self._draft, text)
-        ):
-            self._draft = None
-            out.append(o.Drop())
+        free = self.floor is Floor.FREE
+        self._drafts.drop_unless(self.text if free else None, out)
         since = self._last_voice if self._voice_since is None else self._voice_since
         if (
-            self._draft is None
+            free
             and self._words.settled
             and self.user is User.ENDING
-            and self.floor is Floor.FREE
             and not self.rules.manual
-            and self._drafts < self.rules.drafts
+            and not self._drafts.standing
+            and self._drafts.made < self.rules.drafts
             and self._last_voice - since <= self.rules.draft_max_speech
         ):
-            self._draft = text
-            self._drafts += 1
-            out.append(o.Draft(text))
+            self._drafts.make(self.text, out)
 
     def _over(self, out: list[o.Decision]) -> None:
         self._move(Cue.OVER)
@@ -342,15 +335,13 @@ class Turns:
         gen, before = self.gen, self.floor
         assert gen is not None
         self.floor, acts = row
-        for act in acts:
-            match act:
-                case Act.PAUSE:
-                    self._held_at = now
-                    out.append(o.Pause(gen))
-                case Act.RESUME:
-                    out.append(o.Resume(gen))
-                case Act.CUT:
-                    out.append(o.Cut(gen, why))
+        if Act.PAUSE in acts:
+            self._held_at = now
+            out.append(o.Pause(gen))
+        if Act.RESUME in acts:
+            out.append(o.Resume(gen))
+        if Act.CUT in acts:
+            out.append(o.Cut(gen, why))
         if self.floor is Floor.FREE:
             self.gen = None
         if AGENT_IS[self.floor] != AGENT_IS[before]:

@@ -1,0 +1,45 @@
+"""The user's words on their way to a turn: heard, perhaps revised, and handed on once."""
+
+from __future__ import annotations
+
+from antiphon.pipeline.endpointing import without_handed
+
+
+class Utterance:
+    """The words heard and not yet handed on.
+
+    Mutable state: the final words, the interim ones, and what a later final may repeat: an interim
+    that was handed on before its final came.
+    """
+
+    def __init__(self) -> None:
+        self.text = ""  # all of it, joined
+        self.settled = False  # there are words, and their final transcripts are here
+        self.interim = ""
+        self._finals: list[str] = []
+        self._latest = ""  # the interim as it came
+        self._handed = ""  # of it, what was handed on
+
+    def hear(self, text: str, *, final: bool) -> bool:
+        """Take a transcript of the words since the last final one; False when it is no news."""
+        text = " ".join(text.split())
+        new = without_handed(text, self._handed)
+        if final:
+            self._handed = self._latest = self.interim = ""
+            self._finals += [new] if new else []
+        elif new == self.interim:
+            return False
+        else:
+            self._latest = text or self._handed
+            self.interim = new
+        self._join()
+        return True
+
+    def hand_on(self) -> None:
+        """Forget the words: somebody else has them now."""
+        self._handed, self._finals, self.interim = self._latest, [], ""
+        self._join()
+
+    def _join(self) -> None:
+        self.text = " ".join(part for part in (*self._finals, self.interim) if part)
+        self.settled = bool(self._finals) and not self.interim

@@ -1,0 +1,287 @@
+"""When the user's turn ends, with which words, and what is prepared meanwhile."""
+
+from antiphon.pipeline.observations import (
+    Audible,
+    Clear,
+    Closed,
+    Commit,
+    CommitNow,
+    Draft,
+    Drop,
+    Gone,
+    Interrupt,
+    Keep,
+    Kind,
+    Score,
+    Tick,
+    Transcript,
+    Unrecognised,
+    VoiceStarted,
+    VoiceStopped,
+)
+from antiphon.pipeline.turn_table import Rules, User
+from antiphon.pipeline.turns import Turns
+from tests.pipeline.turning import Call
+
+HAND = Rules(manual=True)
+
+
+def commit(text: str, *, drafted: bool = False, answer: bool = True) -> Commit:
+    return Commit(text, drafted, answer, "en")
+
+
+def test_a_turn_ends_min_delay_after_the_last_voiced_frame_however_late_it_is_noticed() -> None:
+    call = Call().at(1.25, VoiceStarted(1.0)).at(2.375, VoiceStopped(2.125))
+    call.words(2.5, "book a table").at(9.0)
+    assert call.of(Commit) == [(2.625, commit("book a table", drafted=True))]
+    assert call.states == [(1.25, "speaking"), (2.375, "listening")]
+
+
+def test_the_state_of_the_user_is_told_with_the_time_since_when_it_is_true() -> None:
+    machine = Turns()
+    (speaking,) = machine.observe(VoiceStarted(1.0), 1.25)
+    listening, _ = machine.observe(VoiceStopped(2.0), 2.25)
+    assert (speaking.since, listening.since) == (1.0, 2.0)  # type: ignore[union-attr]
+
+
+def test_a_final_that_comes_after_the_delay_ends_the_turn_at_once() -> None:
+    call = Call().voice(1.0, 2.0).words(3.75, "hello").at(9.0)
+    assert call.said == [(3.75, commit("hello"))]
+
+
+def test_an_unlikely_end_of_turn_waits_max_delay_and_a_likely_one_min_delay() -> None:
+    for probability, end in ((0.25, 5.0), (0.75, 2.5)):
+        call = Call().voice(1.0, 2.0).at(2.0, Score(probability)).words(2.25, "my name is").at(9.0)
+        assert call.of(Commit) == [(end, commit("my name is", drafted=True))]
+
+
+def test_a_score_holds_for_its_own_silence_only() -> None:
+    call = Call().voice(1.0, 2.0).at(2.0, Score(0.25)).words(2.25, "my name is").voice(3.0, 4.0)
+    assert call.at(9.0).of(Commit) == [(4.5, commit("my name is", drafted=True))]
+    call.at(20.0, Transcript("and then", True, "en")).at(30.0)
+    assert call.of(Commit)[1:] == [(20.5, commit("and then", drafted=True))]
+
+
+def test_a_user_who_goes_on_after_a_pause_that_was_almost_the_end_has_one_turn() -> None:
+    call = Call().voice(1.0, 2.0).words(2.125, "book a table").voice(2.484375, 3.0)
+    call.words(3.125, "for two").at(9.0)
+    assert call.of(Commit) == [(3.5, commit("book a table for two", drafted=True))]
+
+
+def test_interim_words_of_a_recogniser_that_never_finishes_are_committed() -> None:
+    call = Call().at(1.0, VoiceStarted(1.0)).words(1.5, "book a", final=False)
+    call.at(2.0, VoiceStopped(2.0)).words(2.25, "book a table", final=False).at(9.0)
+    assert call.said == [(4.75, commit("book a table"))]
+
+
+def test_a_voice_of_which_no_word_is_recognised_ends_quietly_and_is_told() -> None:
+    call = Call().voice(1.0, 2.5).at(9.0)
+    assert call.said == [(5.0, Unrecognised(1.5))]
+    assert call.machine.user is User.QUIET
+
+
+def test_what_was_not_recognised_is_not_counted_with_the_next_turn() -> None:
+    call = Call().voice(1.0, 1.25).at(30.0)
+    call.voice(60.0, 61.0).words(61.25, "hello").at(90.0)
+    call.voice(100.0, 102.0).at(120.0)
+    seconds = [(1.0 + 0.25 + 2.5, Unrecognised(0.25)), (104.5, Unrecognised(2.0))]
+    assert call.of(Unrecognised) == seconds
+    assert call.of(Draft) == [(61.25, Draft("hello"))], "a cough of long ago makes no turn long"
+
+
+def test_words_that_come_much_later_than_any_voice_wait_for_their_own_end() -> None:
+    call = Call().voice(1.0, 1.25).words(30.0, "hello").words(30.25, "there").at(40.0)
+    assert call.of(Commit) == [(30.75, commit("hello there", drafted=True))]
+
+
+def test_words_just_after_their_voice_was_given_up_are_committed_at_once() -> None:
+    call = Call().voice(1.0, 2.0).at(4.5).words(4.75, "hello").at(9.0)
+    assert call.of(Commit) == [(4.75, commit("hello"))]
+
+
+def test_words_without_any_voice_end_min_delay_after_the_last_of_them() -> None:
+    call = Call().words(1.0, "book", final=False).words(1.25, "book a table").at(9.0)
+    assert call.of(Commit) == [(1.75, commit("book a table", drafted=True))]
+    call.words(10.0, "for", final=False).at(20.0)
+    assert call.of(Commit)[1:] == [(12.5, commit("for"))]
+
+
+def test_a_detector_that_hangs_does_not_keep_the_words() -> None:
+    call = Call().at(1.0, VoiceStarted(1.0)).words(2.0, "hello").words(3.0, "world").at(20.0)
+    assert call.said == [(8.0, commit("hello world"))]
+    call.words(21.0, "again").at(30.0, VoiceStopped(29.0)).at(40.0)
+    assert call.of(Commit)[1:] == [(21.5, commit("again", drafted=True))]
+
+
+def test_a_late_final_is_stripped_of_an_interim_that_was_committed() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "Hello, there", final=False).at(9.0)
+    call.words(9.0, "hello there my friend").at(20.0)
+    assert [c for _, c in call.of(Commit)] == [
+        commit("Hello, there"),
+        commit("my friend", drafted=True),
+    ]
+
+
+def test_a_late_final_that_says_something_else_is_repeated_rather_than_lost() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "hello there", final=False).at(9.0)
+    call.words(9.0, "yellow bear").at(20.0)
+    assert [c for _, c in call.of(Commit)] == [
+        commit("hello there"),
+        commit("yellow bear", drafted=True),
+    ]
+
+
+def test_an_interim_committed_piece_by_piece_is_not_repeated_by_its_final() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "one", final=False).at(9.0)
+    call.voice(10.0, 11.0).words(11.0, "one two", final=False).at(19.0)
+    call.words(20.0, "one two").at(30.0)
+    assert [c for _, c in call.of(Commit)] == [commit("one"), commit("two")]
+
+
+def test_an_interim_that_was_taken_back_strips_nothing() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "one").words(2.0, "two", final=False)
+    call.words(2.25, "", final=False).at(9.0)
+    call.words(9.0, "two three").at(20.0)
+    assert [c.text for _, c in call.of(Commit) if isinstance(c, Commit)] == ["one", "two three"]
+
+
+def test_closing_keeps_every_word_once_and_gives_up_what_was_asked_for() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "one").words(2.125, "two", final=False)
+    call.at(2.25, CommitNow(9.0), Closed(), Closed()).at(30.0)
+    assert call.of(Commit, Keep) == [(2.25, Keep("one two", "en"))]
+    assert not call.machine.committing
+
+
+# Turns that the application ends.
+
+
+def test_only_the_application_ends_a_manual_turn() -> None:
+    call = Call(HAND).voice(1.0, 2.0).words(2.0, "one").at(9.0).words(9.0, "two").at(20.0)
+    assert call.of(Commit, Keep) == []
+    call.at(20.0, CommitNow(2.0, answer=False)).at(30.0)
+    assert call.of(Commit) == [(20.0, commit("one two", answer=False))]
+
+
+def test_commit_now_waits_for_the_final_of_a_pending_interim() -> None:
+    call = Call(HAND).voice(1.0, 2.0).words(2.0, "one", final=False).at(2.25, CommitNow(2.0))
+    call.words(3.0, "one two").at(9.0)
+    assert call.of(Commit) == [(3.0, commit("one two"))]
+
+
+def test_commit_now_takes_the_interim_when_its_time_is_over() -> None:
+    call = Call(HAND).voice(1.0, 2.0).words(2.0, "one", final=False).at(2.25, CommitNow(5.0))
+    call.at(9.0).words(9.0, "one two").at(20.0, CommitNow()).at(30.0)
+    assert call.of(Commit) == [(7.25, commit("one")), (20.0, commit("two"))]
+
+
+def test_commit_now_while_the_user_speaks_leaves_the_rest_to_the_next_turn() -> None:
+    call = Call().at(1.0, VoiceStarted(1.0)).words(1.5, "one").at(2.0, CommitNow(0.5))
+    call.words(3.0, "two").at(3.5, VoiceStopped(3.5)).at(9.0)
+    assert call.of(Commit) == [(2.5, commit("one")), (4.0, commit("two", drafted=True))]
+
+
+def test_commit_now_with_no_word_at_all_ends_the_turn_and_commits_nothing() -> None:
+    call = Call(HAND).voice(1.0, 2.0).at(2.0, CommitNow(1.0)).at(9.0)
+    assert call.of(Commit) == []
+    assert call.machine.user is User.QUIET
+    assert not call.machine.committing
+
+
+def test_a_turn_that_ends_by_itself_settles_a_commit_that_was_asked_for() -> None:
+    call = (
+        Call().at(1.0, VoiceStarted(1.0)).words(1.5, "one").at(1.75, CommitNow(9.0, answer=False))
+    )
+    call.at(2.0, VoiceStopped(2.0)).at(2.75)
+    assert call.of(Commit) == [(2.5, commit("one", drafted=True, answer=False))]
+    assert not call.machine.committing
+    call.voice(3.0, 4.0).words(4.0, "two", final=False).at(10.75)
+    assert call.of(Commit)[1:] == [(6.5, commit("two"))], "the next turn is not hurried by it"
+
+
+def test_commit_now_waits_as_long_as_it_says_whatever_the_recogniser_is_given() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "one", final=False).at(2.25, CommitNow(9.0))
+    call.words(8.0, "one two").at(30.0)
+    assert call.of(Commit) == [(8.0, commit("one two"))]
+
+
+def test_cleared_words_are_gone_even_when_their_final_comes_late() -> None:
+    call = Call(HAND).voice(1.0, 2.0).words(2.0, "one").words(2.0, "two", final=False)
+    call.at(2.25, CommitNow(9.0), Clear()).words(3.0, "two three").at(9.0, CommitNow()).at(30.0)
+    assert call.of(Commit) == [(9.0, commit("three"))]
+
+
+def test_clearing_twice_does_not_bring_back_what_was_handed_on() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "one", final=False).at(9.0, Clear())
+    call.words(9.25, "one").at(20.0)
+    assert call.of(Commit) == [(4.5, commit("one"))]
+
+
+# What is prepared.
+
+
+def test_a_reply_is_prepared_at_the_final_transcript_and_goes_out_with_the_turn() -> None:
+    call = Call().voice(1.0, 2.0).words(2.125, "hello there").at(9.0)
+    assert call.said == [(2.125, Draft("hello there")), (2.5, commit("hello there", drafted=True))]
+
+
+def test_nothing_is_prepared_for_interim_words_nor_while_the_user_speaks() -> None:
+    call = Call().at(1.0, VoiceStarted(1.0)).words(1.5, "hello").words(1.75, "the", final=False)
+    call.at(2.0, VoiceStopped(2.0))
+    assert call.said == []
+    call.words(2.25, "there")
+    assert call.said == [(2.25, Draft("hello there"))]
+
+
+def test_nothing_is_prepared_while_somebody_has_the_floor() -> None:
+    call = Call(reply=Kind.PROTECTED).voice(1.0, 2.0).words(2.0, "hello").at(2.25)
+    assert call.of(Draft) == []
+    call.at(2.375, Gone(1))
+    assert call.of(Draft) == [(2.375, Draft("hello"))]
+
+
+def test_a_draft_is_dropped_when_its_words_change_and_kept_when_only_their_marks_do() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "hello").words(2.125, "you", final=False)
+    assert call.said == [(2.0, Draft("hello")), (2.125, Drop())]
+    call.words(2.25, "").at(9.0)
+    assert call.said[2:] == [(2.25, Draft("hello")), (2.5, commit("hello", drafted=True))]
+
+
+def test_a_draft_is_kept_when_the_voice_starts_again_without_new_words() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "hello").voice(2.25, 2.5).at(9.0)
+    assert call.said == [(2.0, Draft("hello")), (3.0, commit("hello", drafted=True))]
+
+
+def test_a_draft_is_dropped_when_another_speech_is_granted() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "hello")
+    call.grant(Kind.SPEECH)
+    assert call.of(Draft, Drop) == [(2.0, Draft("hello")), (2.0, Drop())]
+    call.at(9.0)
+    assert call.of(Commit) == [(2.5, commit("hello"))]
+
+
+def test_no_turn_has_more_drafts_than_the_rules_say_and_the_next_begins_anew() -> None:
+    call = Call(Rules(drafts=2)).voice(1.0, 2.0)
+    for n in range(5):
+        call.words(2.0 + n / 16, f"{n}")
+    assert [d for _, d in call.of(Draft)] == [Draft("0"), Draft("0 1")]
+    call.at(9.0).voice(10.0, 11.0).words(11.0, "hello").at(11.25, Clear())
+    assert call.of(Draft, Drop)[-2:] == [(11.0, Draft("hello")), (11.25, Drop())]
+    for n in range(3):
+        call.words(12.0 + n / 16, f"{n}")
+    assert len(call.of(Draft)) == 5, "what was thrown away does not count"
+
+
+def test_nothing_is_prepared_for_long_turns_manual_turns_or_against_the_rules() -> None:
+    long = Rules(draft_max_speech=0.5)
+    for rules in (long, HAND, Rules(drafts=0)):
+        call = Call(rules).voice(0.0, 1.0).words(1.0, "hello").at(9.0)
+        assert call.of(Draft) == []
+        assert not any(c.drafted for _, c in call.of(Commit) if isinstance(c, Commit))
+
+
+def test_what_makes_no_sense_changes_nothing() -> None:
+    call = Call().at(1.0, VoiceStopped(1.0), Tick(), Audible(7), Gone(7), Interrupt(force=True))
+    call.at(1.5, Clear(), Closed(), CommitNow()).words(2.0, "").words(2.0, "", final=False)
+    call.at(3.0, VoiceStarted(3.0), VoiceStarted(3.0))
+    assert call.said == []
+    assert call.states == [(3.0, "speaking")]
