@@ -137,7 +137,7 @@ class Answers:
     def _answer(self, turn: Turn, context: Callable[[], llm.ChatContext] | None) -> None:
         draft, self._draft = self._draft, None
         fresh = draft is not None and turn.commit.drafted and context is None
-        if draft is not None and not (fresh and turn.commit.answer and draft.error is None):
+        if draft is not None and not (fresh and turn.commit.answer and not draft.failing):
             draft.cut()
             draft = None
         if not turn.commit.answer:

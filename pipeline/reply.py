@@ -73,6 +73,8 @@ class Reply:
         self._ticket: Ticket | None = None
         self._permit: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
+        self._feed: Feed | None = None
+        self._sounds: Stream[Sound] | None = None
         self.step = self._new_step()
 
     @property
@@ -84,6 +86,12 @@ class Reply:
     def confirmed(self) -> bool:
         """It has, or had, a place in line."""
         return self._permit.done()
+
+    @property
+    def failing(self) -> bool:
+        """A node of it has failed, though what was made before may still be heard."""
+        silent = self._sounds is not None and self._sounds.failed
+        return silent or (self._feed or self).error is not None
 
     def start(self, scope: Scope) -> None:
         """Begin to prepare; nothing is heard before `confirm`."""
@@ -144,7 +152,7 @@ class Reply:
             if self.confirmed and not self.source.early:
                 await self._turn_comes()
             thoughts = scope.pipe("llm", self._think(), THOUGHTS_AHEAD, _characters)
-            feed = Feed(
+            self._feed = feed = Feed(
                 self.source,
                 thoughts,
                 step.ledger,
@@ -160,9 +168,9 @@ class Reply:
                     await self._permitted()
                 ahead = int(SOUND_AHEAD * step.ledger.rate)
                 shown = self._shown(scope, step)
-                sounds = scope.pipe("tts", self._speak(feed, step, shown), ahead, _samples)
+                self._sounds = scope.pipe("tts", self._speak(feed, step, shown), ahead, _samples)
                 await self._turn_comes()
-                await self._play(step, step.playout, sounds, feed)
+                await self._play(step, step.playout, self._sounds, feed)
             if feed.error is not None:
                 raise feed.error
 

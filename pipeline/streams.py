@@ -114,6 +114,11 @@ class Stream(Generic[T]):
         """Nothing more will be put (what waits may still be read)."""
         return self._ended
 
+    @property
+    def failed(self) -> bool:
+        """It has ended with an error, which its reader has not come to yet."""
+        return self._error is not None
+
     def take_nowait(self) -> T:
         """The next waiting item; raises IndexError when there is none."""
         item = self._items.popleft()
@@ -186,6 +191,7 @@ class Strays:
         """
         for task in self._tasks:
             asyncio._unregister_task(task)
+            task._log_destroy_pending = False  # it has been reported by name
 
     def _gone(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
