@@ -95,7 +95,8 @@ def is_about_talking(text: str) -> bool:
 def name_in(instructions: str) -> str | None:
     """The name that instructions give the agent: "You are Ada", "your name is Ada"."""
     found = re.search(
-        r"\b(?:[Yy]ou are|[Yy]ou're|[Nn]ame is|[Nn]amed|[Cc]alled)\s+([A-Z][\w-]+)(?! [A-Z])",
+        r"\b(?:[Yy]ou are|[Yy]ou're|[Nn]ame is|[Nn]amed|[Cc]alled)\s+"
+        r"([A-Z][\w-]*(?: [A-Z][\w-]*)?)",
         instructions,
     )
     return found[1] if found and found[1].lower() not in _NOT_NAMES else None
