@@ -34,17 +34,15 @@ PHRASES: Final = frozenset({"i see", "got it", "go on", "uh huh", "of course", "
 END_OF_REPLY: Final = 1.0  # seconds: who speaks so late answers, and does not acknowledge
 
 _BEGUN: Final = {" ".join(p.split()[:n]) for p in PHRASES for n in range(1, len(p.split()))}
+_PHRASE = re.compile(rf"\b(?:{'|'.join(sorted(PHRASES))})\b")
+_HUM = re.compile(r"m+h*m+|h+u?m+|u+m+|[aou]+h+")  # of any length
 _ANY: Final = frozenset().union(*ACKNOWLEDGEMENTS.values())
-_LETTERS = re.compile(r"[^\W\d_]+", re.UNICODE)
+_SAID = re.compile(r"[^\W_]+")
 
 
 def is_acknowledgement(text: str, language: str | None = None) -> bool:
     """True when every word only says "I am listening"; an unknown language takes all lists."""
-    known = ACKNOWLEDGEMENTS.get((language or "").partition("-")[0].lower(), _ANY)
-    said = _LETTERS.findall(text.lower())
-    return bool(said) and (
-        " ".join(said) in PHRASES or "".join(said) in known or all(word in known for word in said)
-    )
+    return bool(_SAID.search(text)) and not _telling(text, language)
 
 
 def counts(
@@ -56,7 +54,17 @@ def counts(
     """
     if len(words(text)) < max(1, min_words) or is_acknowledgement(text, language):
         return False
-    return not (unfinished and " ".join(_LETTERS.findall(text.lower())) in _BEGUN)
+    return not (unfinished and " ".join(_telling(text, language)) in _BEGUN)
+
+
+def _telling(text: str, language: str | None) -> list[str]:
+    """The words that say more than "I am listening"."""
+    known = ACKNOWLEDGEMENTS.get((language or "").partition("-")[0].lower(), _ANY)
+    said = _SAID.findall(text.lower())
+    if "".join(said) in known:
+        return []
+    rest = _PHRASE.sub(" ", " ".join(said)).split()
+    return [word for word in rest if word not in known and not _HUM.fullmatch(word)]
 
 
 def invites_answer(said: str, remaining: float) -> bool:

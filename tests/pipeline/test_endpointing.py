@@ -1,0 +1,80 @@
+"""How long a silence ends a turn, and what of a late transcript is new."""
+
+import pytest
+
+from antiphon.pipeline.endpointing import patience, same_words, without_handed
+from antiphon.pipeline.turn_table import Rules
+from antiphon.pipeline.utterance import Utterance
+
+
+@pytest.mark.parametrize(
+    ("score", "seconds"), [(None, 0.25), (0.0, 4.0), (0.49, 4.0), (0.5, 0.25), (1.0, 0.25)]
+)
+def test_only_a_score_below_its_threshold_asks_for_max_delay(
+    score: float | None, seconds: float
+) -> None:
+    assert patience(Rules(min_delay=0.25, max_delay=4.0), score, 0.5) == seconds
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        *(("Hello, world!", "hello  world", True), ("don't", "Don't.", True), ("", "…", True)),
+        *(
+            ("a b", "ab", False),
+            ("a", "", False),
+            ("don't", "dont", False),
+            ("你好。", "你好", True),
+        ),
+    ],
+)
+def test_marks_case_and_spaces_make_no_other_words(one: str, other: str, same: bool) -> None:
+    assert same_words(one, other) is same
+    assert same_words(other, one) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "handed", "new"),
+    [
+        ("Hello, there my friend", "hello there", "my friend"),
+        ("hello there", "Hello there.", ""),
+        ("hello", "hello there", "hello"),
+        ("yellow bear", "hello", "yellow bear"),
+        ("helloing there", "hello", "helloing there"),
+        ("well-known facts", "well", "well-known facts"),
+        ("well-known facts", "well known", "facts"),
+        ("oh hello", "hello", "oh hello"),
+        ("anything", "", "anything"),
+        ("anything", "…", "anything"),
+        ("", "hello", ""),
+    ],
+)
+def test_only_a_transcript_that_begins_with_what_was_handed_on_is_shortened(
+    text: str, handed: str, new: str
+) -> None:
+    assert without_handed(text, handed) == new
+
+
+def test_an_utterance_is_settled_when_all_its_words_are_final() -> None:
+    said = Utterance()
+    assert not said.settled
+    said.hear("one", final=False)
+    assert not said.settled
+    said.hear("one  two ", final=True)
+    assert (said.text, said.settled) == ("one two", True)
+    said.hear("three", final=False)
+    assert (said.text, said.settled) == ("one two three", False)
+    said.hear("", final=True)
+    assert (said.text, said.settled) == ("one two", True)
+    said.hand_on()
+    assert (said.text, said.settled) == ("", False)
+
+
+def test_an_interim_that_says_the_same_is_no_news() -> None:
+    said = Utterance()
+    assert said.hear("one", final=False)
+    assert not said.hear(" one ", final=False)
+    said.hand_on()
+    assert not said.hear("one", final=False), "it was handed on"
+    assert said.hear("one two", final=False)
+    assert said.text == "two"
