@@ -49,3 +49,6 @@ async def thoughts(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Though
                 case llm.ChatChunk():
                     if chunk.delta is not None and chunk.delta.content:
                         yield chunk.delta.content
+                case _:
+                    kind = type(chunk).__name__
+                    raise TypeError(f"llm_node gave {kind}: give str, ChatChunk or FlushSentinel")

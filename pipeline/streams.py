@@ -168,16 +168,22 @@ class Stream(Generic[T]):
 
 
 class Strays:
-    """Tasks that would not stop when they were cancelled, twice. They own nothing any more."""
+    """Tasks that would not stop when they were cancelled, twice. They own nothing any more.
+
+    Mutable state: those that still run, and whether their session has ended.
+    """
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[object]] = set()
+        self._abandoned = False
 
     def add(self, tasks: Iterable[asyncio.Task[object]]) -> None:
         for task in tasks:
             logger.warning("%s would not stop when it was cancelled; left behind", task.get_name())
             self._tasks.add(task)
             task.add_done_callback(self._gone)
+        if self._abandoned:
+            self.abandon()
 
     @property
     def names(self) -> list[str]:
@@ -185,13 +191,14 @@ class Strays:
         return sorted(task.get_name() for task in self._tasks)
 
     def abandon(self) -> None:
-        """Take what still runs off asyncio's list, so that `asyncio.run` does not wait for it.
+        """Take what still runs, or comes later, off asyncio's list: `asyncio.run` must not wait.
 
         `_unregister_task` is what asyncio documents for task implementations of other people.
         """
+        self._abandoned = True
         for task in self._tasks:
             asyncio._unregister_task(task)
-            task._log_destroy_pending = False  # it has been reported by name
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # reported by name already
 
     def _gone(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
