@@ -198,7 +198,7 @@ class Strays:
         self._abandoned = True
         for task in self._tasks:
             asyncio._unregister_task(task)
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # reported by name already
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # reported by name
 
     def _gone(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
