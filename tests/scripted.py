@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -327,18 +327,21 @@ def hold(
     agent: Making = plain,
     until: float | None = None,
     call: Call | None = None,
+    after: Callable[[], object] | None = None,
     **options: Any,
 ) -> Call:
     """Hold a conversation: carry out the cues, close the session at `until` seconds.
 
-    Raises for a task or generator that is left behind. Without `until`, the session closes when
-    nothing has been going on since the last cue.
+    Raises for a task or generator that is left behind; `after` is called a second after the close,
+    and may let go of some. Without `until`, the session closes when nothing has been going on since
+    the last cue.
     """
     held = call or Call()
     log = _Errors(held.errors)
     logging.getLogger("antiphon").addHandler(log)
     try:
-        clock.run(_hold(held, list(itertools.chain(*cues)), agent, until, options), strict=True)
+        talk = _hold(held, list(itertools.chain(*cues)), agent, until, options)
+        clock.run(_and_then(talk, after), strict=True)
     finally:
         logging.getLogger("antiphon").removeHandler(log)
     return held
@@ -361,6 +364,14 @@ async def _hold(
     await call.session.aclose()
     call.speaker.held()
     call.ended = loop.time()
+
+
+async def _and_then(talk: Awaitable[None], after: Callable[[], object] | None) -> None:
+    await talk
+    if after is not None:
+        await asyncio.sleep(1.0)
+        after()
+        await asyncio.sleep(1.0)
 
 
 async def quiet(call: Call) -> None:

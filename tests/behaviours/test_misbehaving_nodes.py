@@ -1,0 +1,313 @@
+"""Promise 1, against the providers: whatever a node does to unwind, the agent is silent and goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator
+from typing import Any
+
+import pytest
+
+from antiphon import Agent
+from tests.scripted import Call, Plain, at, check, check_sound, hold, user
+
+NODES = ["llm", "tts", "stt"]
+Wrapping = Callable[["Call", AsyncGenerator[Any, None]], AsyncIterable[Any]]
+
+
+class Wrapped(Plain):
+    """One node goes through `wrap`; the first `times` calls of it, the others are as they were."""
+
+    def __init__(self, call: Call, node: str, wrap: Wrapping, times: int = 1) -> None:
+        super().__init__(call.caller, call.voice)
+        self.call, self.node, self.wrap, self.left = call, node, wrap, times
+
+    def through(self, node: str, source: AsyncGenerator[Any, None]) -> Any:
+        if node != self.node or not self.left:
+            return source
+        self.left -= 1
+        return self.wrap(self.call, source)
+
+    def stt_node(self, *args: Any) -> Any:
+        return self.through("stt", super().stt_node(*args))
+
+    def llm_node(self, *args: Any) -> Any:
+        return self.through("llm", super().llm_node(*args))
+
+    def tts_node(self, *args: Any) -> Any:
+        return self.through("tts", super().tts_node(*args))
+
+
+def wrapped(node: str, wrap: Wrapping) -> Callable[[Call], Agent]:
+    return lambda call: Wrapped(call, node, wrap)
+
+
+async def ignores_cancellation(
+    call: Call, source: AsyncGenerator[Any, None]
+) -> AsyncGenerator[Any, None]:
+    try:
+        async for item in source:
+            yield item
+    finally:
+        for _ in range(2):
+            try:
+                await asyncio.sleep(0.1)
+            except asyncio.CancelledError:
+                continue
+        await source.aclose()
+
+
+async def raises_while_closing(
+    call: Call, source: AsyncGenerator[Any, None]
+) -> AsyncGenerator[Any, None]:
+    try:
+        async for item in source:
+            yield item
+    finally:
+        await source.aclose()
+        raise LookupError("while closing")
+
+
+async def sleeps_in_finally(
+    call: Call, source: AsyncGenerator[Any, None]
+) -> AsyncGenerator[Any, None]:
+    try:
+        async for item in source:
+            yield item
+    finally:
+        await source.aclose()
+        await asyncio.sleep(100.0)
+
+
+async def swallows_generator_exit(
+    call: Call, source: AsyncGenerator[Any, None]
+) -> AsyncGenerator[Any, None]:
+    try:
+        async for item in source:
+            try:
+                yield item
+            except GeneratorExit:
+                pass
+    finally:
+        await source.aclose()
+
+
+async def yields_after_the_end(
+    call: Call, source: AsyncGenerator[Any, None]
+) -> AsyncGenerator[Any, None]:
+    last: list[Any] = []
+    try:
+        async for item in source:
+            last = [item]
+            yield item
+    except asyncio.CancelledError:
+        for item in last:
+            yield item
+        raise
+    finally:
+        await source.aclose()
+
+
+UNWINDING: list[Wrapping] = [
+    *(ignores_cancellation, raises_while_closing, sleeps_in_finally),
+    *(swallows_generator_exit, yields_after_the_end),
+]
+
+
+@pytest.mark.parametrize("node", NODES)
+@pytest.mark.parametrize("wrap", UNWINDING)
+def test_a_node_that_unwinds_badly_delays_nothing(node: str, wrap: Wrapping) -> None:
+    for moment in [0.85 + 0.05 * n for n in range(50)]:
+        call = hold(
+            user(0.2, 0.8, "zaza"),
+            user(moment, moment + 0.4, "zeze zizi"),
+            user(6.0, 6.4, "zozo"),
+            agent=wrapped(node, wrap),
+            until=10.0,
+        )
+        errors = len(call.reported("error"))
+        assert errors <= 1
+        check(call, errors=errors)
+        assert [m.role for m in call.messages][-1] == "assistant"
+        assert not call.messages[-1].interrupted
+
+
+# Cut at every await.
+
+
+class Counted:
+    """Awaits something and counts how often it waited; cuts the reply at the wait number `at`."""
+
+    def __init__(self, call: Call, cut_at: int) -> None:
+        self.call, self.cut_at, self.waits = call, cut_at, 0
+
+    def each(self, waiting: Awaitable[Any]) -> Steps:
+        return Steps(self, waiting)
+
+    def count(self) -> None:
+        self.waits += 1
+        if self.waits == self.cut_at:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self.call.session.interrupt)
+
+
+class Steps:
+    """An awaitable that reports each suspension of the one inside."""
+
+    def __init__(self, counted: Counted, waiting: Awaitable[Any]) -> None:
+        self.counted, self.waiting = counted, waiting
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        steps = self.waiting.__await__()
+        sent: Any = None
+        while True:
+            try:
+                step = steps.send(sent)  # type: ignore[attr-defined]
+            except StopIteration as stop:
+                return stop.value
+            self.counted.count()
+            try:
+                sent = yield step
+            except BaseException as error:
+                steps.throw(error)  # type: ignore[attr-defined]
+                raise
+
+
+def cutting(counted: Counted) -> Wrapping:
+    async def wrap(call: Call, source: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+        try:
+            while True:
+                try:
+                    item = await counted.each(anext(source))
+                except StopAsyncIteration:
+                    return
+                yield item
+        finally:
+            await source.aclose()
+
+    return wrap
+
+
+@pytest.mark.parametrize("node", ["llm", "tts"])
+def test_a_reply_can_be_cut_at_every_await_of_its_nodes(node: str) -> None:
+    for cut_at in itertools.count(1):
+        call = Call()
+        counted = Counted(call, cut_at)
+        hold(
+            user(0.2, 0.8, "zaza"),
+            user(6.0, 6.4, "zozo"),
+            agent=wrapped(node, cutting(counted)),
+            call=call,
+        )
+        check(call)
+        assert call.messages[-1].role == "assistant"
+        assert not call.messages[-1].interrupted
+        if counted.waits < cut_at:
+            break
+    assert cut_at > 20  # the sweep has been over all of them
+
+
+# Never end, give nothing, will not stop at all.
+
+
+async def gives_nothing(call: Call, source: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    await source.aclose()
+    return
+    yield
+
+
+async def never_begins(call: Call, source: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    await source.aclose()
+    await asyncio.sleep(1e6)
+    yield
+
+
+async def never_ends(call: Call, source: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    try:
+        async for item in source:
+            yield item
+    finally:
+        await source.aclose()
+    await asyncio.sleep(1e6)
+
+
+@pytest.mark.parametrize("node", ["llm", "tts"])
+@pytest.mark.parametrize("wrap", [never_begins, never_ends])
+def test_a_node_that_says_no_more_is_given_up_with_one_error(node: str, wrap: Wrapping) -> None:
+    call = hold(
+        user(0.2, 0.8, "zaza"),
+        user(60.0, 60.4, "zozo"),
+        agent=wrapped(node, wrap),
+    )
+    check(call, errors=1)
+    assert f"{node}_node gave nothing" in str(call.reported("error")[0].error)
+    assert call.messages[-1].role == "assistant"
+    assert not call.messages[-1].interrupted
+
+
+@pytest.mark.parametrize("node", ["llm", "tts"])
+def test_a_node_that_never_ends_can_be_barged_in_on(node: str) -> None:
+    for wrap in (never_begins, never_ends):
+        call = hold(
+            user(0.2, 0.8, "zaza"),
+            user(4.0, 4.5, "zeze zizi"),
+            agent=wrapped(node, wrap),
+        )
+        check(call)
+        assert call.messages[-1].role == "assistant"
+
+
+def test_a_model_that_gives_nothing_says_nothing() -> None:
+    call = hold(user(0.2, 0.8, "zaza"), user(6.0, 6.4, "zozo"), agent=wrapped("llm", gives_nothing))
+    check(call)
+    assert [m.role for m in call.messages] == ["user", "user", "assistant"]
+
+
+def test_a_voice_that_gives_nothing_is_one_error() -> None:
+    call = hold(user(0.2, 0.8, "zaza"), user(6.0, 6.4, "zozo"), agent=wrapped("tts", gives_nothing))
+    check(call, errors=1)
+    assert [m.role for m in call.messages] == ["user", "user", "assistant"]
+
+
+@pytest.mark.parametrize("node", NODES)
+def test_a_node_that_will_not_stop_is_left_behind_by_name_and_the_call_goes_on(node: str) -> None:
+    let_go: list[asyncio.Event] = []  # of the first call only: the others stop
+
+    async def stubborn(
+        call: Call, source: AsyncGenerator[Any, None]
+    ) -> AsyncGenerator[Any, None]:
+        let_go.append(asyncio.Event())
+        try:
+            async for item in source:
+                yield item
+        finally:
+            await source.aclose()
+            while not let_go[0].is_set():
+                try:
+                    await let_go[0].wait()
+                except asyncio.CancelledError:
+                    continue
+
+    strays: list[str] = []
+    running: list[str] = []
+
+    def after() -> None:
+        running.extend(task.get_name() for task in asyncio.all_tasks())
+        let_go[0].set()
+
+    call = hold(
+        user(0.2, 0.8, "zaza"),
+        user(1.6, 2.2, "zeze zizi"),
+        user(6.0, 6.4, "zozo"),
+        at(9.9, lambda call: strays.extend(call.session.conversation.strays.names)),
+        agent=wrapped(node, stubborn),
+        until=10.0,
+        after=after,
+    )
+    assert call.text("assistant") == call.heard
+    assert call.text("user") == call.caller.words
+    check_sound(call)
+    assert call.messages[-1].role == "assistant"
+    assert strays == ([] if node == "stt" else [f"reply 1/{node}"])
+    assert len(running) == 1  # this test's own: `asyncio.run` would not wait for the stray
