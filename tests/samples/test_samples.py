@@ -1,0 +1,96 @@
+"""Each sample, with the built-in engines and a recorded caller, on the virtual clock."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tests.programs import Programs, Ran
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+CALLERS = SAMPLES / "callers"
+
+THRESHOLD = 100  # of a 16-bit sample: what is less is silence
+
+
+def call(programs: Programs, sample: str, caller: str) -> Ran:
+    ran = programs.console(SAMPLES / sample, "--wav", CALLERS / caller, "--fast")
+    assert ran.status == 0
+    for record in ran.kinds("delay"):
+        parts = record["parts"]
+        assert isinstance(parts, dict)
+        assert round(sum(parts.values()), 6) == record["total"]
+    return ran
+
+
+def said(ran: Ran, speaker: str) -> list[str]:
+    return [str(line["text"]) for line in ran.transcript if line["speaker"] == speaker]
+
+
+def sounding(ran: Ran, channel: int) -> list[float]:
+    """The seconds at which one side is not silent; 0 is the caller, 1 the agent."""
+    with wave.open(str(ran.folder / "conversation.wav")) as file:
+        rate = file.getframerate()
+        both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    times: list[float] = (np.flatnonzero(np.abs(both[:, channel]) > THRESHOLD) / rate).tolist()
+    return times
+
+
+def test_every_sample_has_a_test() -> None:
+    tested = {"hello.py", "override_llm_node.py", "interruptions.py"}
+    assert {path.name for path in SAMPLES.glob("*.py")} == tested
+
+
+def test_hello_answers_a_caller(programs: Programs) -> None:
+    ran = call(programs, "hello.py", "hello.wav")
+    assert said(ran, "user") == ["hello", "what time is it", "many thanks goodbye"]
+    hello, time, goodbye = said(ran, "agent")
+    assert hello.startswith("Hello! I am Ada.")
+    assert time.startswith("It is ")
+    assert "oodbye" in goodbye
+    assert ran.err == ""
+
+
+def test_hello_is_fifteen_lines_long() -> None:
+    assert len((SAMPLES / "hello.py").read_text().splitlines()) <= 15
+
+
+def test_a_model_of_ones_own_is_an_async_generator(programs: Programs) -> None:
+    ran = call(programs, "override_llm_node.py", "hello.wav")
+    assert said(ran, "agent") == [
+        "You said: hi",
+        "You said: what time is it",
+        "You said: many thanks bye",
+    ]
+
+
+def test_an_interruption_is_obeyed(programs: Programs) -> None:
+    ran = call(programs, "interruptions.py", "interrupts.wav")
+
+    assert said(ran, "user") == ["i would like to hear your story", "stop what time is it"]
+    story, time = [line for line in ran.transcript if line["speaker"] == "agent"]
+    assert story["interrupted"]
+    assert str(story["text"]).startswith("Here is one. On a rock far out at sea there stood")
+    assert not time["interrupted"]
+    assert str(time["text"]).startswith("It is ")
+    assert sounding(ran, 0)
+    # The caller speaks up at 5.8 s; what is left of the story is not heard a quarter second later.
+    begun, ended = float(str(time["start"])), float(str(story["end"]))
+    agent = sounding(ran, 1)
+    assert agent[0] < ended <= 5.8 + 0.25
+    assert not [at for at in agent if ended <= at < begun]
+    assert agent[-1] > begun
+    assert "cut after" in ran.err
+
+
+def test_a_hum_and_a_cough_do_not_end_a_story(programs: Programs) -> None:
+    ran = call(programs, "interruptions.py", "hums.wav")
+
+    (story,) = [line for line in ran.transcript if line["speaker"] == "agent"]
+    assert not story["interrupted"]
+    assert str(story["text"]).endswith("Would you like another story?")
+    assert "that was no interruption" in ran.err
