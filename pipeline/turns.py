@@ -47,7 +47,6 @@ class Turns:
         self._voice_since: float | None = None  # the turn's first voice; None: words without voice
         self._last_voice = 0.0  # end of the last voiced frame
         self._lasts_at: float | None = None  # when this voice will have lasted min_duration
-        self._held_at = 0.0  # since when the reply is held
         self._words_at = 0.0  # last news of words, or start of the voice
         self._patience = self.rules.min_delay
         self._commit: o.CommitNow | None = None
@@ -94,9 +93,9 @@ class Turns:
             case o.Score():
                 self._patience = patience(self.rules, seen.probability, seen.threshold)
             case o.Granted():
-                self._on_granted(seen, now, out)
+                self._on_granted(seen, out)
             case o.Audible() | o.Gone() | o.Protect():
-                self._on_reply(seen, now, out)
+                self._on_reply(seen, out)
             case o.Interrupt():
                 self._act(Cue.FORCE if seen.force else Cue.INTERRUPT, out, "application")
             case o.CommitNow():
@@ -141,12 +140,12 @@ class Turns:
         """When a held reply may go on because nothing was said."""
         if self.user is User.VOICED:
             return None if self.text else self._words_at + self.rules.noise
-        if self.text and self.user is User.ENDING and not self.rules.manual:
+        if self.text and self.user is User.ENDING:
             return None  # the end of the turn will tell
         silence = self.rules.false_interruption
         if silence is None:
             silence = self.rules.min_delay
-        return max(self._held_at, self._last_voice + silence)
+        return self._last_voice + silence
 
     def _on_voice(self, seen: o.VoiceStarted, now: float, out: list[o.Decision]) -> None:
         if self.user is User.VOICED:
@@ -162,7 +161,7 @@ class Turns:
         self._move(Cue.VOICE)
         out.append(o.UserIs("speaking", seen.at))
         if not self.rules.manual:
-            self._act(Cue.VOICE, out, now=now)
+            self._act(Cue.VOICE, out)
 
     def _on_silence(self, at: float, out: list[o.Decision]) -> None:
         if self.user is not User.VOICED:
@@ -188,23 +187,23 @@ class Turns:
             if self._voice_since is None:
                 self._answers, self._patience = seen.answers, self.rules.min_delay
             self._move(Cue.LATE_WORDS)
-        self._weigh(now, out)
+        self._weigh(out)
         if seen.final and self._commit is not None:
             self._end_commit(now, out)
 
-    def _weigh(self, now: float, out: list[o.Decision]) -> None:
+    def _weigh(self, out: list[o.Decision]) -> None:
         """May the words heard so far end (or hold) the reply on the floor?"""
         if self.rules.manual or not self._counts():
             return
 
         if self.floor in (Floor.WAITING, Floor.STAYED) and self.kind is not Kind.ANSWER:
-            self._act(Cue.HOLDING_WORDS, out, now=now)
+            self._act(Cue.HOLDING_WORDS, out)
         elif self.floor is not Floor.AUDIBLE or self._voice_since is None:
             self._act(Cue.WORDS, out, "voice")
         elif self.user is User.VOICED and self._lasts_at is None:
             self._act(Cue.WORDS, out, "voice")  # long enough; as noise it had let the reply go on
 
-    def _on_granted(self, seen: o.Granted, now: float, out: list[o.Decision]) -> None:
+    def _on_granted(self, seen: o.Granted, out: list[o.Decision]) -> None:
         self.gen, self.kind = seen.gen, seen.kind
         if seen.kind is Kind.PROTECTED:
             cue = Cue.GRANTED_PROTECTED
@@ -212,12 +211,10 @@ class Turns:
             cue = Cue.GRANTED
         else:
             cue = Cue.GRANTED_HELD
-        self._act(cue, out, now=now)
-        self._weigh(now, out)  # words may have come before it
+        self._act(cue, out)
+        self._weigh(out)  # words may have come before it
 
-    def _on_reply(
-        self, seen: o.Audible | o.Gone | o.Protect, now: float, out: list[o.Decision]
-    ) -> None:
+    def _on_reply(self, seen: o.Audible | o.Gone | o.Protect, out: list[o.Decision]) -> None:
         if seen.gen != self.gen:
             return
 
@@ -230,7 +227,7 @@ class Turns:
         else:
             self._act(Cue.UNPROTECT, out)
             if self.user is User.VOICED and not self.rules.manual:
-                self._act(Cue.VOICE, out, now=now)
+                self._act(Cue.VOICE, out)
 
     def _on_commit(self, seen: o.CommitNow, now: float, out: list[o.Decision]) -> None:
         self._commit, self._commit_by = seen, now + seen.timeout
@@ -247,7 +244,7 @@ class Turns:
         if self._counts() or (not resumes and self.rules.min_words == 0):
             self._act(Cue.WORDS, out, "voice")
         elif resumes:
-            self._act(Cue.LASTED, out, now=now)
+            self._act(Cue.LASTED, out)
 
     def _calm(self, now: float, out: list[o.Decision]) -> None:
         self._lasts_at = None  # a voice that was noise so far pauses nothing more, only its words
@@ -326,7 +323,7 @@ class Turns:
         """Look the cue up in USER."""
         self.user = USER.get((self.user, cue), self.user)
 
-    def _act(self, cue: Cue, out: list[o.Decision], why: str = "", now: float = 0.0) -> None:
+    def _act(self, cue: Cue, out: list[o.Decision], why: str = "") -> None:
         """Look the cue up in FLOOR and add what is to be done to the reply."""
         row = FLOOR.get((self.floor, cue))
         if row is None:
@@ -336,7 +333,6 @@ class Turns:
         assert gen is not None
         self.floor, acts = row
         if Act.PAUSE in acts:
-            self._held_at = now
             out.append(o.Pause(gen))
         if Act.RESUME in acts:
             out.append(o.Resume(gen))

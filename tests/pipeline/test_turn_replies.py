@@ -129,6 +129,20 @@ def test_yes_stays_an_answer_when_the_voice_starts_again() -> None:
     assert call.words(9.25, "yes").at(20.0).of(Commit, Keep) == [(9.625, Keep("yes", "en"))]
 
 
+def test_what_follows_an_answer_in_the_same_breath_is_no_answer() -> None:
+    call = speaking().at(1.0, VoiceStarted(1.0, answers=True)).words(1.125, "yes", final=False)
+    call.at(1.125, CommitNow())
+    call.grant(Kind.ANSWER, audible=True)
+    call.words(2.0, "yes mm-hmm", final=False).at(2.5, VoiceStopped(2.5)).at(9.0)
+    assert call.of(Commit, Keep) == [(1.125, commit("yes")), (5.0, Keep("mm-hmm", "en"))]
+
+
+def test_a_reply_granted_into_a_silence_long_enough_is_not_held() -> None:
+    call = Call().voice(1.0, 1.5).at(2.75)
+    call.grant(Kind.SPEECH)
+    assert call.of(Pause, Resume) == [(2.75, Pause(1)), (2.75, Resume(1))]
+
+
 def test_a_yes_without_a_voice_is_an_answer_where_its_transcript_says_so() -> None:
     for answers in (True, False):
         call = speaking().words(1.0, "yes", answers=answers).at(9.0)

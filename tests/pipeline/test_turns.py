@@ -14,7 +14,6 @@ from antiphon.pipeline.observations import (
     Kind,
     Score,
     Tick,
-    Transcript,
     Unrecognised,
     VoiceStarted,
     VoiceStopped,
@@ -58,7 +57,8 @@ def test_an_unlikely_end_of_turn_waits_max_delay_and_a_likely_one_min_delay() ->
 def test_a_score_holds_for_its_own_silence_only() -> None:
     call = Call().voice(1.0, 2.0).at(2.0, Score(0.25)).words(2.25, "my name is").voice(3.0, 4.0)
     assert call.at(9.0).of(Commit) == [(4.5, commit("my name is", drafted=True))]
-    call.at(20.0, Transcript("and then", True, "en")).at(30.0)
+    call = Call().voice(1.0, 2.0).at(2.0, Score(0.25)).words(2.25, "my name is").at(19.0)
+    call.words(20.0, "and then").at(30.0)
     assert call.of(Commit)[1:] == [(20.5, commit("and then", drafted=True))]
 
 
@@ -147,9 +147,9 @@ def test_an_interim_that_was_taken_back_strips_nothing() -> None:
 
 def test_closing_keeps_every_word_once_and_gives_up_what_was_asked_for() -> None:
     call = Call().voice(1.0, 2.0).words(2.0, "one").words(2.125, "two", final=False)
-    call.at(2.25, CommitNow(9.0), Closed(), Closed()).at(30.0)
-    assert call.of(Commit, Keep) == [(2.25, Keep("one two", "en"))]
+    call.at(2.25, CommitNow(9.0), Closed(), Closed())
     assert not call.machine.committing
+    assert call.at(30.0).of(Commit, Keep) == [(2.25, Keep("one two", "en"))]
 
 
 # Turns that the application ends.

@@ -24,10 +24,10 @@ class Noting(Turns):
             TAKEN.add((self.user, cue))
         super()._move(cue)
 
-    def _act(self, cue: Cue, out: list[Decision], why: str = "", now: float = 0.0) -> None:
+    def _act(self, cue: Cue, out: list[Decision], why: str = "") -> None:
         if (self.floor, cue) in FLOOR:
             TAKEN.add((self.floor, cue))
-        super()._act(cue, out, why, now)
+        super()._act(cue, out, why)
 
 
 class Call:
