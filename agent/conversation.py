@@ -229,7 +229,7 @@ class Conversation:
 
     def ended(self, reply: Reply) -> None:
         if reply.error is not None and reply.confirmed:
-            self.failed("reply", reply.error, reply)
+            self.failed(reply.at_fault, reply.error, reply)
         self.speaking.ended(reply)
         self.session.deliver()
 
@@ -317,7 +317,8 @@ class Conversation:
                 self._marks["transcribed"] = now
                 self._marks.setdefault("last_voice", now)
             case o.Audible():
-                self.recovered("reply")
+                self.recovered("llm")
+                self.recovered("tts")
 
 
 def _interim_results(agent: Agent) -> bool:

@@ -67,12 +67,11 @@ class SpeechCreatedEvent:
 def error_event(where: str, error: Exception, agent: Agent) -> ErrorEvent:
     """LiveKit's error event for what failed; the recogniser's and the voice's have classes of
     their own, everything else a reply can fail with is reported as the model's."""
-    voiced = where == "reply" and "tts_node" in str(error)
     kind: type[LLMError] | type[STTError] | type[TTSError] = LLMError
     source: Any = agent.llm
     if where in ("stt", "input"):
         kind, source = STTError, agent.stt
-    elif voiced:
+    elif where == "tts":
         kind, source = TTSError, agent.tts
     wrapped = kind(timestamp=time.time(), label=where, error=error, recoverable=False)
     return ErrorEvent(error=wrapped, source=source or agent)

@@ -68,6 +68,7 @@ class Reply:
         self.interrupted = False
         self.done = False
         self.error: Exception | None = None
+        self.at_fault = "llm"  # the node that the error is of
         self.granted_at: float | None = None
         self._stage = stage
         self._ticket: Ticket | None = None
@@ -208,10 +209,11 @@ class Reply:
                 self._stage.caption(self)
         await playout.drain()
         self._stage.caption(self)
+        if failure is None and (unvoiced := step.ledger.unvoiced):
+            failure = NodeError(f"tts_node gave no sound for {unvoiced[0]!r}; it was not heard")
         if failure is not None:
+            self.at_fault = "tts"
             raise failure
-        if unvoiced := step.ledger.unvoiced:
-            raise NodeError(f"tts_node gave no sound for {unvoiced[0]!r}; it was not heard")
 
     async def _write(self, scope: Scope, step: Step, thoughts: Stream[Thought]) -> None:
         """Text only: what the model gives is shown as it comes, and counts as heard."""
