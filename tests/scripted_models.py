@@ -67,10 +67,10 @@ class Mind(llm.LLM[Any]):
         **_: Any,
     ) -> llm.LLMStream:
         self.asked.append(chat_ctx)
-        return _Thinking(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
+        return Thinking(self, chat_ctx=chat_ctx, tools=tools or [], conn_options=conn_options)
 
 
-class _Thinking(llm.LLMStream):
+class Thinking(llm.LLMStream):
     async def _run(self) -> None:
         mind: Mind = self._llm  # type: ignore[assignment]
         text = next(mind.replies)

@@ -1,0 +1,219 @@
+"""What a provider does wrong is one clear error; nothing said is lost, and the next turn works."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from livekit.agents import APIConnectionError, APIError, llm, tts
+from livekit.agents.types import TimedString
+
+from antiphon import Agent, CloseReason
+from antiphon.options import ConnectOptions
+from tests.scripted import RATE, Call, Making, Plain, Voice, check_sound, hold, user
+from tests.scripted_models import ONCE, Ears, Mind, Mouth, Thinking
+
+CONNECT = ConnectOptions(stt_conn_options=ONCE, llm_conn_options=ONCE, tts_conn_options=ONCE)
+
+
+class FailingMind(Mind):
+    """The first request fails: before its first token, or after `tokens` of them."""
+
+    def __init__(self, *, tokens: int = 0, times: int = 1) -> None:
+        super().__init__()
+        self.tokens, self.times = tokens, times
+
+    def chat(self, **options: Any) -> llm.LLMStream:  # type: ignore[override]
+        if len(self.asked) >= self.times:
+            return super().chat(**options)
+        self.asked.append(options["chat_ctx"])
+        context, tools = options["chat_ctx"], options.get("tools") or []
+        return _Failing(self, chat_ctx=context, tools=tools, conn_options=options["conn_options"])
+
+
+class _Failing(llm.LLMStream):
+    async def _run(self) -> None:
+        mind: FailingMind = self._llm  # type: ignore[assignment]
+        await asyncio.sleep(mind.think)
+        for token in next(mind.replies).split()[: mind.tokens]:
+            delta = llm.ChoiceDelta(role="assistant", content=token + " ")
+            self._event_ch.send_nowait(llm.ChatChunk(id="scripted", delta=delta))
+            await asyncio.sleep(mind.token)
+        raise APIConnectionError("the model is gone")
+
+
+class FailingMouth(Mouth):
+    """The first `times` requests end without sound, or fail after `words` words."""
+
+    def __init__(self, voice: Voice, *, words: int = 0, times: int = 1) -> None:
+        super().__init__(voice)
+        self.words, self.times = words, times
+
+    def synthesize(self, text: str, **options: Any) -> tts.ChunkedStream:
+        self.times -= 1
+        if self.times < 0:
+            return super().synthesize(text, **options)
+        return _Breaking(tts=self, input_text=text, conn_options=ONCE)
+
+
+class _Breaking(tts.ChunkedStream):
+    async def _run(self, output_emitter: tts.AudioEmitter) -> None:
+        mouth: FailingMouth = self._tts  # type: ignore[assignment]
+        output_emitter.initialize(
+            request_id="said", sample_rate=RATE, num_channels=1, mime_type="audio/pcm"
+        )
+        await asyncio.sleep(mouth.voice.first)
+        end = 0.0
+        words = self.input_text.split()[: mouth.words]
+        for word, frame in zip(words, mouth.voice.frames(" ".join(words)), strict=True):
+            end += frame.duration
+            output_emitter.push_timed_transcript(TimedString(word, end_time=end))
+            output_emitter.push(bytes(frame.data))
+            output_emitter.flush()
+            await asyncio.sleep(0.05)
+        raise APIError("the voice is gone")
+
+
+def made_of(mind: Mind | None, mouth: type[Mouth] | None, **how: Any) -> Making:
+    def make(call: Call) -> Agent:
+        voice = mouth(call.voice, **how) if mouth else Mouth(call.voice)
+        return Agent(instructions="", stt=Ears(call.caller), llm=mind or Mind(), tts=voice)
+
+    return make
+
+
+def two_turns(make: Making, **options: Any) -> Call:
+    return hold(
+        user(0.2, 0.8, "zaza zeze"),
+        user(8.0, 8.6, "zizi"),
+        agent=make,
+        conn_options=CONNECT,
+        turn_handling={"preemptive_generation": {"enabled": False}},
+        **options,
+    )
+
+
+def answered_in_the_end(call: Call) -> None:
+    assert call.text("user") == call.caller.words
+    assert not call.errors, [record.getMessage() for record in call.errors]
+    assert call.messages[-1].role == "assistant"
+    assert not call.messages[-1].interrupted
+
+
+def test_a_model_that_refuses_is_one_error_and_the_next_turn_is_answered() -> None:
+    call = two_turns(made_of(FailingMind(), None))
+    answered_in_the_end(call)
+    (error,) = call.reported("error")
+    assert error.error.type == "llm_error"
+    assert [m.role for m in call.messages] == ["user", "user", "assistant"]
+
+
+@pytest.mark.parametrize("tokens", range(1, 24, 3))
+def test_a_model_that_dies_is_heard_to_its_last_token(tokens: int) -> None:
+    mind = FailingMind(tokens=tokens)
+    call = two_turns(made_of(mind, None))
+    answered_in_the_end(call)
+    assert len(call.reported("error")) == 1
+    cut = call.messages[1]
+    assert cut.role == "assistant"
+    assert len((cut.text_content or "").split()) == tokens
+    assert cut.interrupted
+
+
+@pytest.mark.parametrize("words", [0, 1, 3])
+def test_a_voice_that_dies_is_one_error_and_history_has_what_was_heard(words: int) -> None:
+    call = two_turns(made_of(None, FailingMouth, words=words))
+    answered_in_the_end(call)
+    (error,) = call.reported("error")
+    assert error.error.type == "tts_error"
+    first = [m for m in call.messages if m.role == "assistant"][0]
+    assert len(call.messages) == (4 if words else 3)
+    if words:
+        assert (first.text_content or "").split() == call.heard[:words]
+        assert first.interrupted
+
+
+class Flaky(Mind):
+    """Each request fails once, and works when it is tried again."""
+
+    def chat(self, **options: Any) -> llm.LLMStream:  # type: ignore[override]
+        self.asked.append(options["chat_ctx"])
+        context, tools = options["chat_ctx"], options.get("tools") or []
+        return _Flaking(self, chat_ctx=context, tools=tools, conn_options=options["conn_options"])
+
+
+class _Flaking(Thinking):
+    tried = False
+
+    async def _run(self) -> None:
+        if not self.tried:
+            self.tried = True
+            raise APIConnectionError("the model is away")
+        await super()._run()
+
+
+def test_what_a_model_mends_by_its_own_retries_is_no_error() -> None:
+    call = hold(user(0.2, 0.8, "zaza zeze"), agent=made_of(Flaky(), None))
+    check_sound(call)
+    answered_in_the_end(call)
+    assert call.reported("error") == []
+
+
+class Deaf(Plain):
+    """A recogniser that fails `times` times, each after `after` events."""
+
+    def __init__(self, call: Call, *, times: int, after: int = 0) -> None:
+        super().__init__(call.caller, call.voice)
+        self.times, self.after = times, after
+
+    async def stt_node(self, *_: object) -> AsyncGenerator[Any, None]:  # type: ignore[override]
+        self.times -= 1
+        failing = self.times >= 0
+        heard = 0
+        while not failing or heard < self.after:
+            yield await self.caller.speech.get()
+            heard += 1
+        raise LookupError("the recogniser is gone")
+
+
+@pytest.mark.parametrize("after", range(1, 4))
+def test_a_recogniser_that_dies_is_started_again_and_loses_no_word_it_gave(after: int) -> None:
+    call = hold(
+        user(0.2, 0.8, "zaza zeze"),
+        user(5.0, 5.6, "zizi"),
+        agent=lambda call: Deaf(call, times=1, after=after),
+    )
+    answered_in_the_end(call)
+    assert len(call.reported("error")) == 1
+    assert call.reported("error")[0].error.type == "stt_error"
+
+
+def test_a_recogniser_that_keeps_failing_ends_the_session_with_an_error() -> None:
+    call = hold(
+        user(0.2, 0.8, "zaza"), agent=lambda call: Deaf(call, times=10**6), until=30.0
+    )
+    assert len(call.reported("error")) == ConnectOptions().max_unrecoverable_errors + 1
+    (closed,) = call.reported("close")
+    assert closed.reason is CloseReason.ERROR
+    assert "the recogniser is gone" in str(closed.error)
+
+
+def test_a_model_that_keeps_failing_ends_the_session_with_an_error() -> None:
+    mind = FailingMind(times=10**6)
+    cues = [user(0.2 + 3 * n, 0.8 + 3 * n, f"zaza{'abcdefgh'[n]}") for n in range(6)]
+    call = hold(*cues, agent=made_of(mind, None), conn_options=CONNECT, until=30.0)
+    (closed,) = call.reported("close")
+    assert closed.reason is CloseReason.ERROR
+    assert len(call.reported("error")) == ConnectOptions().max_unrecoverable_errors + 1
+
+
+def test_a_recogniser_that_ends_without_a_word_is_one_error() -> None:
+    class Silent(Plain):
+        async def stt_node(self, *_: object) -> AsyncGenerator[Any, None]:  # type: ignore[override]
+            return
+            yield
+
+    call = hold(user(0.2, 0.8, "zaza"), agent=lambda call: Silent(call.caller, call.voice), until=20)
+    assert len(call.reported("error")) == 1
