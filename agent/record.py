@@ -149,12 +149,12 @@ class CallRecord:
             self._timeline = None
 
     def _resampled(self, place: int, samples: Samples, rate: int) -> tuple[int, Samples]:
-        """The next of a recording at `rate`: the resampler gives it a little later, in blocks."""
+        """The caller's sound at `rate`: the resampler gives it a little later, in other blocks."""
         begun, given = self._upsampled
-        if self._upsampler is None or abs(begun + given - place) > rate // 5:
+        if self._upsampler is None:
             self._upsampler = soxr.ResampleStream(RATE, rate, 1, dtype="int16", quality="HQ")
             begun, given = place, 0
-        sound = self._upsampler.resample_chunk(samples)
+        sound: Samples = self._upsampler.resample_chunk(samples)
         self._upsampled = begun, given + len(sound)
         return begun + given, sound
 

@@ -22,8 +22,8 @@ class RecordedCaller(io.AudioInput):
     """A line that is silent but for the recordings it is told to `play`.
 
     Frame n is given when its last sample would have been spoken, n x 20 ms after the first was
-    asked for, however late the frames before it were taken. `on_sound(at, samples)` gets the
-    recorded ones, with the loop time of their first sample.
+    asked for, however late the frames before it were taken. `on_sound(at, samples)` gets each,
+    with the loop time of its first sample.
 
     Mutable state: how many frames were given, since when, and the recording that is being played.
     """
@@ -55,7 +55,7 @@ class RecordedCaller(io.AudioInput):
         samples = self._next()
         if samples is None:
             samples = np.zeros(round(RATE * FRAME), np.int16)
-        elif self._on_sound is not None:
+        if self._on_sound is not None:
             self._on_sound(began, samples)
         return rtc.AudioFrame(samples.tobytes(), RATE, 1, len(samples))
 
