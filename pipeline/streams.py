@@ -293,14 +293,15 @@ async def pump(source: AsyncIterable[T], stream: Stream[T]) -> None:
     assert task is not None
     entry = task.cancelling()
     try:
+        iterator = aiter(source)  # what is advanced is what must be closed, and it may be another
         try:
-            async for item in source:
+            async for item in iterator:
                 if task.cancelling() > entry:
                     raise asyncio.CancelledError
                 await stream.put(item)
         finally:
-            if isinstance(source, AsyncGenerator):
-                await source.aclose()
+            if isinstance(iterator, AsyncGenerator):
+                await iterator.aclose()
     except asyncio.CancelledError:
         if task.cancelling() > entry:
             raise
@@ -313,6 +314,8 @@ async def pump(source: AsyncIterable[T], stream: Stream[T]) -> None:
             stream.end(error)
     else:
         stream.end()
+    finally:
+        stream.end(NodeError(f"{stream.name} was stopped"))  # whatever happened, the reader wakes
 
 
 def _wake(sleeper: asyncio.Future[None] | None) -> None:
