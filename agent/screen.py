@@ -29,6 +29,7 @@ class Screen(io.TextOutput):
         self._written = ""  # of the reply, wherever its line was broken
         self._told = False  # to its end, which comes before the captions' own
         self._open = False
+        self._gap = ""  # the space after the last word, written before the next one
         self._after: list[str] = []
         self._begun: float | None = None  # when it became audible
         self._now = 0.0  # seconds since the session's start, of the last record
@@ -97,9 +98,13 @@ class Screen(io.TextOutput):
         if not self._open and text.strip():
             at = self._now if self._begun is None else self._begun
             self._write(f"{at:7.2f}  agent  ")
-            self._open, self._begun, text = True, None, text.lstrip()
+            self._open, self._begun, self._gap = True, None, ""
+            text = text.lstrip()
         if self._open:
-            self._write(text.replace("\n", " "))
+            text = self._gap + text.replace("\n", " ")
+            words = text.rstrip()
+            self._gap = text[len(words) :]
+            self._write(words)
 
     def _later(self, line: str) -> None:
         if self._open:
