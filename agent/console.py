@@ -8,10 +8,12 @@ record written: the caller has been answered, the program ends the job, somethin
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from livekit.agents import CloseEvent, CloseReason, UserInputTranscribedEvent
+from livekit.agents.utils import http_context
 
 from antiphon.lifecycle import CONSOLE
 from antiphon.nodes import local
@@ -93,8 +95,10 @@ class Console:
         CONSOLE.set(self)
         STRAYS.set(self._strays)
         job = ConsoleJob(lambda reason: self.end(Ending(0, reason=reason)))
+        # What plugins reach the network with, where there can be one.
+        network = nullcontext() if self._line.fast else http_context.open()
         with job.current():
-            async with Scope("console", self._strays) as scope:
+            async with network, Scope("console", self._strays) as scope:
                 with blamed(self._program, "failed in setup_fnc"):
                     job.set_up(self._server)
                 scope.start("entry point", self._enter(job, self._entry))

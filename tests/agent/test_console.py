@@ -171,6 +171,17 @@ def test_a_job_at_a_console_has_a_room_with_one_caller(programs: Programs) -> No
     assert "met caller" in ran.out
 
 
+def test_plugins_find_the_jobs_http_session(programs: Programs) -> None:
+    body = """
+    from livekit.agents.utils import http_context
+    print("closed", http_context.http_session().closed)
+    await AgentSession().start(Echo())
+    """
+    ran = programs.console(programs.entry(body), "--text", stdin="one\n")
+    assert (ran.status, ran.err) == (0, "")
+    assert "closed False" in ran.out
+
+
 def test_control_c_writes_everything_and_ends_with_130(programs: Programs) -> None:
     body = """
     class Stops(Agent):

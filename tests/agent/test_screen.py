@@ -1,0 +1,80 @@
+"""What is on the screen, line by line, in whatever order captions and records come."""
+
+from __future__ import annotations
+
+import io
+
+from antiphon.pipeline.timeline import Record
+from antiphon.screen import Screen
+
+
+def message(t: float, text: str, *, interrupted: bool = False) -> Record:
+    detail = {"role": "assistant", "text": text, "interrupted": interrupted}
+    return Record(t, "message", 1, 1, detail)
+
+
+def shown(out: io.StringIO) -> list[str]:
+    return [line.strip() for line in out.getvalue().splitlines()]
+
+
+async def test_a_reply_is_written_as_it_is_heard_and_ends_where_it_was_cut() -> None:
+    screen = Screen(out := io.StringIO())
+    screen.note(Record(2.5, "audible", 1, 1))
+    await screen.capture_text("Here is ")
+    await screen.capture_text("one. On a")
+    screen.note(message(4.0, "Here is one. On a rock", interrupted=True))
+    await screen.capture_text(" rock")  # late: the message has told it already
+    screen.flush()
+    assert shown(out) == ["2.50  agent  Here is one. On a rock [interrupted]"]
+
+
+async def test_the_users_words_break_a_reply_and_it_goes_on_below() -> None:
+    screen = Screen(out := io.StringIO())
+    screen.note(Record(1.0, "audible", 1, 1))
+    await screen.capture_text("Once upon ")
+    screen.note(Record(2.0, "pause", None, 1))
+    screen.user("mm", 2.1)
+    screen.note(Record(2.5, "resume", None, 1))
+    await screen.capture_text("a time.")
+    screen.note(message(3.0, "Once upon a time."))
+    screen.flush()
+    assert shown(out) == [
+        "1.00  agent  Once upon",
+        "2.10  user   mm",
+        "a pause for nothing: it went on where it had stopped",
+        "2.50  agent  a time.",
+    ]
+
+
+async def test_a_stopping_time_stands_below_the_reply_it_stopped() -> None:
+    screen = Screen(out := io.StringIO())
+    screen.note(Record(1.0, "audible", 1, 1))
+    await screen.capture_text("Once")
+    screen.note(Record(2.0, "stopped", 1, 1, {"voice": 0.2, "detection": 0.14}))
+    screen.note(message(2.0, "Once", interrupted=True))
+    assert shown(out) == [
+        "1.00  agent  Once [interrupted]",
+        "silent 0.20 s after the user's voice began (0.14 s after it was noticed)",
+    ]
+
+
+async def test_a_reply_that_is_not_remembered_ends_its_line_as_well() -> None:
+    screen = Screen(out := io.StringIO())
+    await screen.capture_text("One moment.")
+    screen.flush()
+    await screen.capture_text("Here.")
+    screen.flush()
+    assert shown(out) == ["0.00  agent  One moment.", "0.00  agent  Here."]
+
+
+def test_parts_of_a_delay_that_took_no_time_are_left_out() -> None:
+    screen = Screen(out := io.StringIO())
+    parts = {"recognition": 0.2, "endpointing": 0.3, "hook": 0.0}
+    screen.note(Record(1.0, "delay", 1, 1, {"parts": parts, "total": 0.5}))
+    assert shown(out) == ["answered after 0.500 s = recognition 0.200 + endpointing 0.300"]
+
+
+def test_a_terminal_without_the_letters_gets_others() -> None:
+    out = io.TextIOWrapper(raw := io.BytesIO(), encoding="ascii")
+    Screen(out).notice("grüezi")
+    assert raw.getvalue() == b"gr?ezi\n"
