@@ -185,7 +185,7 @@ class Ledger:
         """Seconds until the listener hears a gap, counting what is only expected so far."""
         if self.complete:
             return (self.queued - heard) / self.rate
-        voiced = {span.mark.index: span for span in self._spans if span.mark is not None}
+        voiced = self._voiced()
         expected = 0.0
         for index, spoken in enumerate(self.spoken):
             span = voiced.get(index)
@@ -198,7 +198,7 @@ class Ledger:
         """The written text whose last sample lies at or before `heard`, in whole words."""
         if self._muted:
             return "".join(self._texts(last=-1))
-        if self.complete and heard >= self.queued > 0:
+        if self.complete and heard >= self.queued > 0 and not self._broken():
             return "".join(self._texts(last=self._last_voiced()))
 
         said: list[str] = []
@@ -217,9 +217,11 @@ class Ledger:
 
     @property
     def unvoiced(self) -> list[str]:
-        """Chunks that the voice gave no sample for, once it is complete."""
+        """Chunks that the voice gave no sample for, or broke off, once it is complete."""
         if self._muted or not self.complete:
             return []
+        if broken := self._broken():
+            return broken
         if not self._paired():
             return [] if self.queued else [text for text in self.spoken if speakable(text)]
         return [written for written, span in self._pairs() if span is None and speakable(written)]
@@ -232,7 +234,7 @@ class Ledger:
         """Index of the last chunk with sound and of all unspeakable ones after it; -1: all."""
         if not self._paired():
             return -1
-        last = max(span.mark.index for span in self._spans if span.mark is not None)
+        last = max(self._voiced())
         while last + 1 < len(self.spoken) and not speakable(self.spoken[last + 1]):
             last += 1
         return last
@@ -245,28 +247,48 @@ class Ledger:
             texts = "".join(self._texts(last=-1))
             every = [word for span in self._spans for word in span.words]
             return [(texts, Span(None, 0, self.queued, every))]
-        by_index = {span.mark.index: span for span in self._spans if span.mark is not None}
-        return [(text, by_index.get(index)) for index, text in enumerate(self._texts(last=-1))]
+        voiced = self._voiced()
+        return [(text, voiced.get(index)) for index, text in enumerate(self._texts(last=-1))]
+
+    def _voiced(self) -> dict[int, Span]:
+        """The ranges that have samples, by the index of what is spoken in them."""
+        spans = (span for span in self._spans if span.end > span.start)
+        return {span.mark.index: span for span in spans if span.mark is not None}
 
     def _paired(self) -> bool:
-        """Did every item handed out come back as one mark (perhaps one item late)?"""
-        marks = [span.mark for span in self._spans]
-        ahead = {mark.fed - mark.index - 1 for mark in marks if mark is not None}
+        """Did every item handed out come back as one mark, perhaps one item late?
+
+        Who looks one item ahead asks for item n when n + 2 have been handed out, and for the last
+        one when no more comes. Who merges items seems to look ahead, but asks for more text.
+        """
+        marks = [span.mark for span in self._spans if span.mark is not None]
+        ahead = [mark.fed - mark.index - 1 for mark in marks]
         shown = self.shown is None or len(self.shown) == len(self.written)
-        return shown and None not in marks and len(ahead) == 1 and ahead <= {0, 1}
+        one_to_one = not self.complete or self._marks == len(self.spoken)
+        if len(marks) < len(self._spans) or not (marks and shown and one_to_one):
+            return False
+        return (
+            set(ahead) <= {0, 1}
+            and ahead == sorted(ahead, reverse=True)
+            and not (any(ahead) and any(self._merged(mark) for mark in marks))
+        )
+
+    def _merged(self, mark: Mark) -> bool:
+        asked = "".join(self.spoken[mark.index : mark.index + 2])
+        return mark.fed - mark.index == 2 and _letters(mark.spoken) >= _letters(asked)
 
     def _part(self, written: str, span: Span, heard: int) -> str:
         whole = self.complete or (span.mark is not None and span.mark.done)
         if heard <= span.start:
             return ""
-        if whole and heard >= span.end:
+        if whole and heard >= span.end and not self._cut_short(span):
             return written
         spots = words(written)
         if not spots:
             return written if heard >= span.end else ""
         ends = unit_ends(written, spots)
         if span.words:
-            total = _letters("".join(self.spoken) if span.mark is None else span.mark.spoken)
+            total = _letters(self._spoken_in(span))
             passed = sum(_letters(word) for word, end in span.words if end <= heard + TOLERANCE)
             ends = _letter_ends(written, spots)
             reached = passed / max(total, 1) * ends[-1]
@@ -277,12 +299,34 @@ class Ledger:
         number = sum(end <= reached + TOLERANCE for end in ends)
         return written[: spots[number - 1][1]] if number else ""
 
+    def _spoken_in(self, span: Span) -> str:
+        return "".join(self.spoken) if span.mark is None else span.mark.spoken
+
+    def _broken(self) -> list[str]:
+        """The texts (as written) that the voice broke off."""
+        return [text for text, span in self._pairs() if span and self._cut_short(span)]
+
+    def _cut_short(self, span: Span) -> bool:
+        """Did the voice break off? Only where its words are the beginning of the text, and the
+        sound after the last of them is too short for half of the rest."""
+        if not span.words:
+            return False
+        said, text = _plain("".join(word for word, _ in span.words)), _plain(self._spoken_in(span))
+        if said in ("", text) or not text.startswith(said):
+            return False
+        last = max(end for _, end in span.words)
+        return 2 * (span.end - last) * len(said) < (last - span.start) * (len(text) - len(said))
+
     def _learn(self) -> None:
         """The last range is whole: let the pace know how long its text took."""
-        if self._spans and self._spans[-1].mark is not None:
-            span = self._spans[-1]
-            assert span.mark is not None
+        span = self._spans[-1] if self._spans else None
+        if span is not None and span.mark is not None:
+            span.mark.done = True
             self._pace.learn(span.mark.spoken, (span.end - span.start) / self.rate)
+
+
+def _plain(text: str) -> str:
+    return "".join(c.lower() for c in text if c.isalnum())
 
 
 def _letters(text: str) -> int:

@@ -210,7 +210,7 @@ class Reply:
         await playout.drain()
         self._stage.caption(self)
         if failure is None and (unvoiced := step.ledger.unvoiced):
-            failure = NodeError(f"tts_node gave no sound for {unvoiced[0]!r}; it was not heard")
+            failure = NodeError(f"tts_node did not speak {unvoiced[0]!r} to its end")
         if failure is not None:
             self.at_fault = "tts"
             raise failure
