@@ -163,10 +163,12 @@ class Voice:
         self.made: list[str] = []
         self.lengths: list[int] = []
         self.texts: list[str] = []  # asked for, in order
+        self.starts: set[int] = set()  # the values that begin a text
 
     def frames(self, text: str, start: float = 0.0) -> list[rtc.AudioFrame]:
         """The sound of `text`, one frame a word; `start`: seconds made before it."""
         frames = []
+        self.starts.add(len(self.made) + 1)
         for spoken, length in zip(text.split(), self.length(text, start), strict=True):
             self.made.append(spoken)
             self.lengths.append(length)
@@ -293,11 +295,9 @@ class Call:
     @property
     def heard(self) -> list[str]:
         """The words of which the last sample was played, in the order of their sounds."""
-        values, counts = np.unique(self.sound, return_counts=True)
-        lengths = [self.voice.lengths[int(value) - 1] for value in values]
-        whole = [n for n, count, length in zip(values, counts, lengths, strict=True)
-                 if count == length]
-        return [self.voice.made[int(n) - 1] for n in whole]
+        whole = [n for n, group in itertools.groupby(self.sound)
+                 if sum(1 for _ in group) == self.voice.lengths[n - 1]]
+        return [self.voice.made[n - 1] for n in whole]
 
     @property
     def messages(self) -> list[llm.ChatMessage]:
@@ -410,10 +410,11 @@ def check(call: Call, *, errors: int = 0) -> None:
 
 def check_sound(call: Call) -> None:
     """Nothing is heard out of order or twice, or after its reply was cut."""
-    sound = call.sound
-    assert sound == sorted(sound)
-    for value, count in zip(*np.unique(sound, return_counts=True), strict=True):
-        assert count <= call.voice.lengths[value - 1]
+    runs = [(n, sum(1 for _ in group)) for n, group in itertools.groupby(call.sound)]
+    assert len({n for n, _ in runs}) == len(runs)
+    assert all(count <= call.voice.lengths[n - 1] for n, count in runs)
+    for (before, _), (n, _) in itertools.pairwise(runs):
+        assert n == before + 1 or n in call.voice.starts
     cuts = [record.t for record in call.records("cut")]
     resumed = [record.t for record in call.records("audible")]
     for cut in cuts:
