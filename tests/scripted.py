@@ -11,244 +11,52 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from livekit import rtc
-from livekit.agents import llm, stt, vad
-from livekit.agents.stt import SpeechEvent, SpeechEventType
-from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, TimedString
+from livekit.agents import llm
 
-from antiphon import Agent, AgentSession, ModelSettings, SpeechHandle
+from antiphon import Agent, AgentSession, SpeechHandle
 from antiphon.nodes.outputs import Paced
 from antiphon.pipeline import clock
+from tests.scripted_agent import LETTER, RATE, Plain, Voice, sentence, stories, word
+from tests.scripted_caller import FINAL, NOTICED, SILENT, Caller, Cue, Detector, at, cough, user
 
 if TYPE_CHECKING:
     from antiphon.events import EventTypes
     from antiphon.pipeline.timeline import Record
 
-RATE = 1000  # samples per second
-LETTER = 12  # samples (milliseconds) the voice takes for a character, the marks included
-
-NOTICED = 0.06  # seconds of voice before the detector says so
-SILENT = 0.1  # seconds of silence before the detector says so
-FINAL = 0.25  # seconds from the last voice to the final transcript
-LAG = 0.05  # seconds from the end of a word to the interim that has it
+__all__ = [
+    "FINAL",
+    "LETTER",
+    "NOTICED",
+    "RATE",
+    "SILENT",
+    "Call",
+    "Caller",
+    "Cue",
+    "Detector",
+    "Making",
+    "Plain",
+    "Voice",
+    "at",
+    "check",
+    "check_sound",
+    "cough",
+    "hold",
+    "plain",
+    "sentence",
+    "stories",
+    "user",
+    "word",
+]
 
 EVENTS: tuple[EventTypes, ...] = (
     *("user_state_changed", "agent_state_changed", "user_input_transcribed"),
     *("conversation_item_added", "agent_false_interruption", "speech_created", "error", "close"),
 )
-
-_SYLLABLES = [c + v for c in "bdfgklmnprtz" for v in "aeiou"]
-
-
-def word(number: int) -> str:
-    """The `number`-th of 216,000 words that mean nothing in any language."""
-    n, low = divmod(number, 60)
-    high, middle = divmod(n, 60)
-    return _SYLLABLES[high] + _SYLLABLES[middle] + _SYLLABLES[low] + "x"
-
-
-def sentence(first: int, words: int = 6) -> str:
-    """Words `first`, `first + 1` … as one sentence."""
-    return " ".join(map(word, range(first, first + words))).capitalize() + "."
-
-
-# The caller.
-
-
-@dataclass(frozen=True)
-class Cue:
-    """What happens to a call at one moment, in seconds since its start."""
-
-    at: float
-    do: Callable[[Call], object]
-
-
-class Caller:
-    """The caller's voice, as a detector and a recogniser would report it."""
-
-    def __init__(self) -> None:
-        self.voices: asyncio.Queue[vad.VADEvent] = asyncio.Queue()
-        self.speech: asyncio.Queue[SpeechEvent] = asyncio.Queue()
-        self.finals: list[str] = []  # said and recognised for good
-        self.unfinished = ""  # the last interim, while no final has come
-
-    @property
-    def words(self) -> list[str]:
-        return " ".join([*self.finals, self.unfinished]).split()
-
-    def starts(self) -> None:
-        kind = vad.VADEventType.START_OF_SPEECH
-        self.voices.put_nowait(_voice(kind, speech_duration=NOTICED))
-
-    def stops(self) -> None:
-        kind = vad.VADEventType.END_OF_SPEECH
-        self.voices.put_nowait(_voice(kind, silence_duration=SILENT))
-
-    def says(self, text: str, *, final: bool) -> None:
-        kind = SpeechEventType.FINAL_TRANSCRIPT if final else SpeechEventType.INTERIM_TRANSCRIPT
-        self.unfinished = "" if final else text
-        if final and text:
-            self.finals.append(text)
-        said = [stt.SpeechData(text=text, language="")]  # type: ignore[arg-type]  # as plugins do
-        self.speech.put_nowait(SpeechEvent(type=kind, alternatives=said))
-
-
-def _voice(kind: vad.VADEventType, **durations: float) -> vad.VADEvent:
-    lasts = {"speech_duration": 0.0, "silence_duration": 0.0, **durations}
-    return vad.VADEvent(type=kind, samples_index=0, timestamp=0.0, **lasts)  # type: ignore[arg-type]
-
-
-def user(begin: float, end: float, text: str, *, final: float = FINAL) -> list[Cue]:
-    """The caller says `text` from `begin` to `end`: voice, an interim for each word, a final."""
-    cues = [Cue(begin + NOTICED, lambda call: call.caller.starts())]
-    words = text.split()
-    for n in range(1, len(words) + 1):
-        at = begin + (end - begin) * n / len(words) + LAG
-        cues.append(Cue(at, _saying(" ".join(words[:n]), final=False)))
-    cues.append(Cue(end + SILENT, lambda call: call.caller.stops()))
-    if words:
-        cues.append(Cue(end + final, _saying(text, final=True)))
-    return cues
-
-
-def cough(at: float, lasts: float = 0.3) -> list[Cue]:
-    """A sound without words."""
-    return user(at, at + lasts, "")
-
-
-def at(moment: float, do: Callable[[Call], object]) -> list[Cue]:
-    return [Cue(moment, do)]
-
-
-def _saying(text: str, *, final: bool) -> Callable[[Call], object]:
-    return lambda call: call.caller.says(text, final=final)
-
-
-# Scripted ears, on LiveKit's base classes.
-
-
-class Detector(vad.VAD):
-    """Reports the caller's voice; audio means nothing to it."""
-
-    def __init__(self, caller: Caller) -> None:
-        super().__init__(capabilities=vad.VADCapabilities(update_interval=0.02))
-        self.caller = caller
-
-    def stream(self) -> vad.VADStream:
-        return _DetectorStream(self)
-
-
-class _DetectorStream(vad.VADStream):
-    async def _main_task(self) -> None:
-        caller = self._vad.caller  # type: ignore[attr-defined]
-        while True:
-            self._event_ch.send_nowait(await caller.voices.get())
-
-
-# The agent.
-
-
-class Voice:
-    """Makes the sound of words and remembers it: `made[n - 1]` is the word of sample value n."""
-
-    def __init__(self, *, first: float = 0.1, speed: float = 4.0, timed: bool = True) -> None:
-        self.first = first  # seconds to the first sample of each text
-        self.speed = speed  # times real time
-        self.timed = timed
-        self.made: list[str] = []
-        self.lengths: list[int] = []
-        self.texts: list[str] = []  # asked for, in order
-        self.starts: set[int] = set()  # the values that begin a text
-
-    def frames(self, text: str, start: float = 0.0) -> list[rtc.AudioFrame]:
-        """The sound of `text`, one frame a word; `start`: seconds made before it."""
-        frames = []
-        self.starts.add(len(self.made) + 1)
-        for spoken, length in zip(text.split(), self.length(text, start), strict=True):
-            self.made.append(spoken)
-            self.lengths.append(length)
-            pcm = np.full(self.lengths[-1], len(self.made), np.int16)
-            start += len(pcm) / RATE
-            frame = rtc.AudioFrame(pcm.tobytes(), RATE, 1, len(pcm))
-            if self.timed:
-                frame.userdata[USERDATA_TIMED_TRANSCRIPT] = [TimedString(spoken, end_time=start)]
-            frames.append(frame)
-        return frames
-
-    def length(self, text: str, start: float) -> list[int]:
-        """Samples of each word; `start` as in `frames`."""
-        return [LETTER * len(spoken) for spoken in text.split()]
-
-    async def speak(self, texts: AsyncIterable[str]) -> AsyncGenerator[rtc.AudioFrame, None]:
-        start = 0.0
-        async for text in texts:
-            self.texts.append(text)
-            await asyncio.sleep(self.first)
-            for frame in self.frames(text, start):
-                yield frame
-                start += frame.duration
-                await asyncio.sleep(frame.duration / self.speed)
-
-
-class Plain(Agent):
-    """An agent of plain generators: `replies` are its answers, in the order it is asked."""
-
-    def __init__(
-        self,
-        caller: Caller,
-        voice: Voice,
-        replies: Iterable[str] | None = None,
-        *,
-        think: float = 0.2,
-        token: float = 0.02,
-    ) -> None:
-        super().__init__(instructions="Answer.")
-        self.caller = caller
-        self.voice = voice
-        self.think = think  # seconds to the first token
-        self.token = token  # seconds between tokens
-        self.asked: list[llm.ChatContext] = []
-        self._replies = iter(replies if replies is not None else stories())
-
-    async def stt_node(
-        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
-    ) -> AsyncGenerator[SpeechEvent, None]:
-        while True:
-            yield await self.caller.speech.get()
-
-    async def llm_node(
-        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
-    ) -> AsyncGenerator[str, None]:
-        self.asked.append(chat_ctx)
-        text = next(self._replies)
-        await asyncio.sleep(self.think)
-        for token in text.split():
-            yield token + " "
-            await asyncio.sleep(self.token)
-
-    async def tts_node(
-        self, text: AsyncIterable[str], model_settings: ModelSettings
-    ) -> AsyncGenerator[rtc.AudioFrame, None]:
-        speech = self.voice.speak(text)
-        try:
-            async for frame in speech:
-                yield frame
-        finally:
-            await speech.aclose()
-
-
-def stories(sentences: int = 4, words: int = 6) -> Iterable[str]:
-    """Answers without end, each of words never used before."""
-    for first in itertools.count(0, 100):
-        yield " ".join(sentence(first + n * words, words) for n in range(sentences))
-
-
-# The call.
 
 
 @dataclass
@@ -281,7 +89,7 @@ class Call:
 
         return note
 
-    def say(self, text: str, **options: Any) -> SpeechHandle:
+    def say(self, text: str | AsyncIterable[str], **options: Any) -> SpeechHandle:
         self.handles.append(self.session.say(text, **options))
         return self.handles[-1]
 
@@ -295,8 +103,11 @@ class Call:
     @property
     def heard(self) -> list[str]:
         """The words of which the last sample was played, in the order of their sounds."""
-        whole = [n for n, group in itertools.groupby(self.sound)
-                 if sum(1 for _ in group) == self.voice.lengths[n - 1]]
+        whole = [
+            n
+            for n, group in itertools.groupby(self.sound)
+            if sum(1 for _ in group) == self.voice.lengths[n - 1]
+        ]
         return [self.voice.made[n - 1] for n in whole]
 
     @property

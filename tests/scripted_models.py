@@ -22,7 +22,9 @@ class Ears(stt.STT[Any]):
     """A streaming recogniser that hears what the caller's script says it hears."""
 
     def __init__(self, caller: Caller, *, streaming: bool = True) -> None:
-        super().__init__(capabilities=stt.STTCapabilities(streaming=streaming, interim_results=True))
+        super().__init__(
+            capabilities=stt.STTCapabilities(streaming=streaming, interim_results=True)
+        )
         self.caller = caller
         self.utterances: list[str] = []  # for whole utterances: what each is understood as
 
@@ -140,9 +142,7 @@ async def _emit(voice: Voice, text: str, emitter: tts.AudioEmitter, start: float
     return start
 
 
-def modelled(
-    call: Call, *, streaming: bool = False, replies: Iterable[str] | None = None
-) -> Agent:
+def modelled(call: Call, *, streaming: bool = False, replies: Iterable[str] | None = None) -> Agent:
     """An agent of LiveKit models throughout."""
     return Agent(
         instructions="Answer.",

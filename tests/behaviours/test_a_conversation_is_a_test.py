@@ -56,6 +56,6 @@ def test_history_is_in_the_order_of_time() -> None:
 
 def test_the_agent_is_never_thinking_for_ever() -> None:
     call = long_conversation(plain)
-    changes = [e for e in call.reported("agent_state_changed")]
+    changes = list(call.reported("agent_state_changed"))
     assert all(isinstance(change, AgentStateChangedEvent) for change in changes)
     assert changes[-1].new_state == "listening"

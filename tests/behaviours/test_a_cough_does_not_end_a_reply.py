@@ -21,7 +21,6 @@ def every(begin: float, end: float, step: float = 0.01) -> list[float]:
     return [begin + n * step for n in range(round((end - begin) / step))]
 
 
-
 @pytest.mark.parametrize("lasts", [0.1, 0.45])
 def test_a_cough_at_any_moment_costs_no_sample(lasts: float) -> None:
     for moment in every(0.0, 3.2):
@@ -80,7 +79,9 @@ def test_the_silence_of_a_pause_begins_when_the_voice_has_lasted_long_enough() -
     call = hold(at(0.1, lambda call: call.say(LONG)), cough(1.0, 0.5))
     ends = [began + len(pcm) / 1000 for began, pcm in call.played]
     begins = [began for began, _ in call.played]
-    gaps = [(end, begin) for end, begin in zip(ends, begins[1:], strict=False) if begin - end > 1e-6]
+    gaps = [
+        (end, begin) for end, begin in zip(ends, begins[1:], strict=False) if begin - end > 1e-6
+    ]
     # 1.0 + min_duration 0.2; the voice ends at 1.5, and false_interruption_timeout is 1.0
     assert [(round(end, 6), round(begin, 6)) for end, begin in gaps] == [(1.2, 2.5)]
     assert [event.resumed for event in call.reported("agent_false_interruption")] == [True]

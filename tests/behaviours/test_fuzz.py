@@ -8,13 +8,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import AsyncGenerator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from livekit.agents import StopResponse
 
-from antiphon import Agent
 from tests.scripted import (
     Call,
     Cue,
@@ -28,6 +26,11 @@ from tests.scripted import (
     user,
 )
 from tests.scripted_models import modelled
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from antiphon import Agent
 
 RUNS = int(os.environ.get("ANTIPHON_FUZZ", "2000"))
 LANES = 8
@@ -52,9 +55,7 @@ class Failing(Plain):
             return source
         return self.badly(source, self.dice.choice(["raise", "end", "hang", "slow"]))
 
-    async def badly(
-        self, source: AsyncGenerator[Any, None], how: str
-    ) -> AsyncGenerator[Any, None]:
+    async def badly(self, source: AsyncGenerator[Any, None], how: str) -> AsyncGenerator[Any, None]:
         left = self.dice.randrange(6)
         try:
             async for item in source:
@@ -101,7 +102,13 @@ class Run:
     def word(self) -> str:
         self.said += 1
         n = self.said
-        return "z" + "aeiou"[n % 5] + "bdfgk"[n // 5 % 5] + "aeiou"[n // 25 % 5] + "mnprt"[n // 125 % 5]
+        return (
+            "z"
+            + "aeiou"[n % 5]
+            + "bdfgk"[n // 5 % 5]
+            + "aeiou"[n // 25 % 5]
+            + "mnprt"[n // 125 % 5]
+        )
 
     def caller(self) -> list[Cue]:
         cues: list[Cue] = []

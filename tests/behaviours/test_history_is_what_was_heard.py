@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from livekit.agents import FlushSentinel
@@ -38,7 +38,7 @@ Making = Callable[[Call], Agent]
 class Segments(Plain):
     """Gives its answer in two segments: the voice is called twice."""
 
-    async def llm_node(self, *_: object) -> AsyncGenerator[str | FlushSentinel, None]:
+    async def llm_node(self, *_: object) -> AsyncGenerator[Any, None]:
         yield sentence(0) + " "
         yield FlushSentinel()
         await asyncio.sleep(0.05)

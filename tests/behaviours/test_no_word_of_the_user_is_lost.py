@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 from livekit.agents import StopResponse, llm
 
-from antiphon import TurnHandlingOptions
 from tests.scripted import Call, Cue, Plain, at, check, hold, plain, sentence, user
+
+if TYPE_CHECKING:
+    from antiphon import TurnHandlingOptions
 
 LONG = " ".join(sentence(first) for first in (0, 10, 20, 30))
 Hook = Callable[[llm.ChatContext, llm.ChatMessage], object]

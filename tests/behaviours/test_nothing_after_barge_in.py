@@ -18,7 +18,7 @@ def say(text: str) -> str:
 
 
 def turns(moment: float, text: str) -> Call:
-    """Two turns, with `text` said at `moment` of the first or second answer, and a last question."""
+    """Two turns with `text` said at `moment` of an answer, and a last question."""
     return hold(
         user(0.2, 0.8, "zaza zeze"),
         user(moment, moment + 0.5, text),

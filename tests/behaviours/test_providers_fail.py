@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from livekit.agents import APIConnectionError, APIError, llm, tts
@@ -14,6 +13,9 @@ from antiphon import Agent, CloseReason
 from antiphon.options import ConnectOptions
 from tests.scripted import RATE, Call, Making, Plain, Voice, check_sound, hold, user
 from tests.scripted_models import ONCE, Ears, Mind, Mouth, Thinking
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 CONNECT = ConnectOptions(stt_conn_options=ONCE, llm_conn_options=ONCE, tts_conn_options=ONCE)
 
@@ -25,7 +27,7 @@ class FailingMind(Mind):
         super().__init__()
         self.tokens, self.times = tokens, times
 
-    def chat(self, **options: Any) -> llm.LLMStream:  # type: ignore[override]
+    def chat(self, **options: Any) -> llm.LLMStream:
         if len(self.asked) >= self.times:
             return super().chat(**options)
         self.asked.append(options["chat_ctx"])
@@ -138,7 +140,7 @@ def test_a_voice_that_dies_is_one_error_and_history_has_what_was_heard(words: in
 class Flaky(Mind):
     """Each request fails once, and works when it is tried again."""
 
-    def chat(self, **options: Any) -> llm.LLMStream:  # type: ignore[override]
+    def chat(self, **options: Any) -> llm.LLMStream:
         self.asked.append(options["chat_ctx"])
         context, tools = options["chat_ctx"], options.get("tools") or []
         return _Flaking(self, chat_ctx=context, tools=tools, conn_options=options["conn_options"])
@@ -168,7 +170,7 @@ class Deaf(Plain):
         super().__init__(call.caller, call.voice)
         self.times, self.after = times, after
 
-    async def stt_node(self, *_: object) -> AsyncGenerator[Any, None]:  # type: ignore[override]
+    async def stt_node(self, *_: object) -> AsyncGenerator[Any, None]:
         self.times -= 1
         failing = self.times >= 0
         heard = 0
@@ -191,9 +193,7 @@ def test_a_recogniser_that_dies_is_started_again_and_loses_no_word_it_gave(after
 
 
 def test_a_recogniser_that_keeps_failing_ends_the_session_with_an_error() -> None:
-    call = hold(
-        user(0.2, 0.8, "zaza"), agent=lambda call: Deaf(call, times=10**6), until=30.0
-    )
+    call = hold(user(0.2, 0.8, "zaza"), agent=lambda call: Deaf(call, times=10**6), until=30.0)
     assert len(call.reported("error")) == ConnectOptions().max_unrecoverable_errors + 1
     (closed,) = call.reported("close")
     assert closed.reason is CloseReason.ERROR
@@ -211,9 +211,11 @@ def test_a_model_that_keeps_failing_ends_the_session_with_an_error() -> None:
 
 def test_a_recogniser_that_ends_without_a_word_is_one_error() -> None:
     class Silent(Plain):
-        async def stt_node(self, *_: object) -> AsyncGenerator[Any, None]:  # type: ignore[override]
+        async def stt_node(self, *_: object) -> AsyncGenerator[Any, None]:
             return
             yield
 
-    call = hold(user(0.2, 0.8, "zaza"), agent=lambda call: Silent(call.caller, call.voice), until=20)
+    call = hold(
+        user(0.2, 0.8, "zaza"), agent=lambda call: Silent(call.caller, call.voice), until=20
+    )
     assert len(call.reported("error")) == 1

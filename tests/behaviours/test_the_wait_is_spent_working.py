@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from antiphon import TurnHandlingOptions
 from tests.scripted import (
     FINAL,
     Call,
@@ -19,6 +20,9 @@ from tests.scripted import (
     user,
 )
 from tests.scripted_models import modelled
+
+if TYPE_CHECKING:
+    from antiphon import TurnHandlingOptions
 
 MIN_DELAY = 0.5
 OFF: TurnHandlingOptions = {"preemptive_generation": {"enabled": False}}
