@@ -217,12 +217,28 @@ def test_an_override_that_merges_items_is_measured_over_all_its_text(chunks: int
             asked = "".join(CHUNKS[number // 2 * 2 : number + 1])
             voiced(made, made.mark(asked), 10 * len(asked))
             check_growth(made)
+            assert made.text_at(made.queued).strip() == "".join(CHUNKS[: number + 1]).strip()
     made.close()
     whole = "".join(CHUNKS[:chunks])
     assert made.text_at(made.queued) == whole
     assert made.unvoiced == []
     half = made.text_at(made.queued // 2)
     assert 0.3 < len(half) / len(whole) < 0.7
+
+
+@pytest.mark.parametrize("dropped", [0, 1, 2])
+def test_an_override_that_drops_an_item_is_measured_over_all_its_text(dropped: int) -> None:
+    made = ledger()
+    for number, text in enumerate(CHUNKS[:3]):
+        made.hand_out(text, text)
+        if number != dropped:
+            voiced(made, made.mark(text), 10)
+            check_growth(made)
+    if dropped == 1:
+        assert made.text_at(20) != "".join(CHUNKS[:2]), "the last mark is no sound of the second"
+    made.close()
+    assert made.text_at(20) == "".join(CHUNKS[:3])
+    assert made.unvoiced == []
 
 
 def test_an_override_that_splits_items_is_measured_over_all_its_text() -> None:
