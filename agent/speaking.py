@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from livekit.agents import NOT_GIVEN, ModelSettings, NotGivenOr, llm
 
 from antiphon.pipeline import observations as o
+from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.interruption import invites_answer
 from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.reply import Reply
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
 
 class Speaking:
-    """Mutable state: the replies that live, each with its handle."""
+    """Mutable state: the replies that live, each with its handle, and whether it is all over."""
 
     def __init__(self, conversation: Conversation, scope: Scope) -> None:
         self._conversation = conversation
         self._scope = scope
         self._replies: dict[Reply, SpeechHandle] = {}
         self._made = 0
+        self._closed = False
 
     # Making replies.
 
@@ -77,6 +79,8 @@ class Speaking:
         return kind if allowed else Kind.PROTECTED
 
     def _new(self, source: Said, kind: Kind, turn: int | None) -> Reply:
+        if self._closed:
+            raise UsageError("the session has closed; make a new one to speak again")
         self._made += 1
         reply = Reply(self._made, kind, source, self._conversation, turn=turn)
         self._replies[reply] = SpeechHandle(reply, self, f"speech_{self._made}")
@@ -148,7 +152,8 @@ class Speaking:
             handle.settle()
 
     def close(self) -> None:
-        """Cut everything, the last in line first."""
+        """Cut everything, the last in line first; nothing more can be said."""
+        self._closed = True
         for reply, _ in reversed(self.in_line()):
             reply.cut()
         for reply in list(self._replies):
