@@ -257,10 +257,12 @@ class Reply:
             source = self.source.speak(texts)
             try:
                 async for sound in source:
-                    if self._mark("first_sound"):
-                        self._learn_lead(step)
+                    first = self._mark("first_sound")
                     step.ledger.add(sound)
                     yield sound
+                    if first:
+                        self._learn_lead(step)
+                        await asyncio.sleep(0)  # it goes out before the next is made
             except VoiceDisabled:
                 step.ledger.mute()
                 async for _ in texts:
