@@ -68,7 +68,7 @@ class Playout:
         self.state = Mouth.OPEN
         self.sent = 0
         self._output = output
-        self._on_sound = on_sound  # called once, just before the first sample
+        self._on_sound: Callable[[], None] | None = on_sound  # called once, before the first sample
         self._tail: deque[Sound] = deque()
         self._unheard: deque[tuple[Sound, int]] = deque()  # written, with the end of each
         self._gate: asyncio.Future[None] | None = None
@@ -128,22 +128,24 @@ class Playout:
 
     async def drain(self) -> None:
         """Wait until everything written has been heard, through any pauses."""
-        while self.state is not Mouth.CUT:
+        while True:
             await self._empty_tail()
+            if self.state is Mouth.CUT:
+                return
             held = self._output.held() if self.sent else 0
             if not held and not self._tail:
                 self._output.end()
                 return
-            await asyncio.sleep(held / self._output.rate)
+            await self._rest(held / self._output.rate)
 
     async def _empty_tail(self) -> None:
         while self._tail:
             if self.state is Mouth.CUT:
                 self._tail.clear()
             elif self.state is Mouth.PAUSED:
-                await self._wait_at_gate()
+                await self._rest()
             elif (ahead := self._ahead()) > AHEAD:
-                await asyncio.sleep(ahead - AGAIN)
+                await self._rest(ahead - AGAIN)
             else:
                 self._write(self._tail.popleft())
 
@@ -151,8 +153,9 @@ class Playout:
         return self._output.held() / self._output.rate if self.sent else 0.0
 
     def _write(self, sound: Sound) -> None:
-        if not self.sent and not self._unheard:
-            self._on_sound()
+        if self._on_sound is not None:
+            on_sound, self._on_sound = self._on_sound, None
+            on_sound()
             if self.state is not Mouth.OPEN:  # the first sound was news that changed the matter
                 self._tail.appendleft(sound)
                 return
@@ -178,12 +181,17 @@ class Playout:
         self._unheard.clear()
         self.sent = heard
 
-    async def _wait_at_gate(self) -> None:
-        self._gate = asyncio.get_running_loop().create_future()
+    async def _rest(self, seconds: float | None = None) -> None:
+        """Wait until the mouth opens again or is cut, for `seconds` at most."""
+        loop = asyncio.get_running_loop()
+        self._gate = loop.create_future()
+        timer = None if seconds is None else loop.call_later(seconds, self._open_gate)
         try:
             await self._gate
         finally:
             self._gate = None
+            if timer is not None:
+                timer.cancel()
 
     def _open_gate(self) -> None:
         if self._gate is not None and not self._gate.done():
