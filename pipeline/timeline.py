@@ -110,7 +110,7 @@ def delays(last_voice: float, marks: Mapping[str, float]) -> dict[str, int]:
     reached = _micros(last_voice)
     end = max(reached, _micros(marks["audible"]))
     for name, mark in PARTS:
-        at = min(max(reached, _micros(marks.get(mark, 0.0))), end)
+        at = min(max(reached, _micros(marks.get(mark, last_voice))), end)
         parts[name] = at - reached
         reached = at
     return parts
