@@ -13,11 +13,16 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, assert_never, cast
 
-from livekit.agents import llm
+from livekit.agents import LanguageCode, llm
 
 from antiphon import options
 from antiphon.answers import Answers
-from antiphon.events import error_event
+from antiphon.events import (
+    ConversationItemAddedEvent,
+    UserInputTranscribedEvent,
+    UserTranscriptionTimeoutEvent,
+    error_event,
+)
 from antiphon.hearing import Hearing
 from antiphon.memory import Memory
 from antiphon.pipeline import observations as o
@@ -32,9 +37,12 @@ from antiphon.speaking import Speaking
 from antiphon.states import States
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from livekit.agents import TurnHandlingOptions
 
     from antiphon.agent import Agent
+    from antiphon.events import EventTypes
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.streams import Scope, Strays
@@ -258,7 +266,8 @@ class Conversation:
     def _written(self, item: llm.ChatMessage, reply: Reply | None) -> None:
         text, cut = item.text_content or "", item.interrupted
         self.mark("message", reply, role=item.role, text=text, interrupted=cut)
-        self.session.report_item(item)
+        self.tell("conversation_item_added", ConversationItemAddedEvent, item=item)
+        self.session.deliver()
 
     def close(self) -> None:
         """Cut everything and write what is still to be written; no timer stays."""
@@ -273,9 +282,15 @@ class Conversation:
 
     # Marks and errors.
 
+    def tell(self, name: EventTypes, kind: Callable[..., object], **fields: object) -> None:
+        """Report an event of this moment; `created_at` may say another."""
+        self.session.report(name, kind, **{"created_at": self.memory.wall(), **fields})
+
     def transcribed(self, text: str, *, final: bool, language: str | None) -> None:
         self.states.heard_words(final=final)
-        self.session.report_words(text, final, language)
+        code = LanguageCode(language) if language else None
+        words: dict[str, object] = {"transcript": text, "is_final": final, "language": code}
+        self.tell("user_input_transcribed", UserInputTranscribedEvent, **words)
 
     def failed(self, source: str, error: Exception, reply: Reply | None = None) -> None:
         """One clear event; too many in a row end the session."""
@@ -284,7 +299,7 @@ class Conversation:
         logger.debug("%s", source, exc_info=error)
         self._failures[source] = self._failures.get(source, 0) + 1
         event = error_event(source, error, self.agent)
-        self.session.report("error", event)
+        self.session.report("error", lambda: event)
         if self._failures[source] > self.session.conn_options.max_unrecoverable_errors:
             self.session.give_up(event.error)
 
@@ -292,7 +307,9 @@ class Conversation:
         """The user was not understood; when that goes on, the recogniser does not answer."""
         if seconds < SPOKEN or not self.hearing.recognises:
             return
-        self.session.report_unrecognised(seconds, self.memory.wall(self._voice_at))
+        since = self.memory.wall(self._voice_at)
+        missed: dict[str, object] = {"speech_duration": seconds, "vad_speech_started_at": since}
+        self.tell("user_transcription_timeout", UserTranscriptionTimeoutEvent, **missed)
         self._mute_utterances += 1
         if self._mute_utterances % MUTE == 0:
             why = f"stt_node gave nothing for the last {self._mute_utterances} utterances"

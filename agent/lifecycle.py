@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from livekit.agents import CloseReason
 
@@ -141,7 +141,7 @@ class Run:
         await self._scope.close()
         self.strays.abandon()
         talk.mark("session_closed", None, reason=reason.value, error=str(error) if error else None)
-        session.report("close", CloseEvent(error=cast("Any", error), reason=reason))
+        talk.tell("close", CloseEvent, error=error, reason=reason)
         session.deliver()
         self.closed.set_result(None)
 

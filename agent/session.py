@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, cast
 
-from livekit import rtc
-from livekit.agents import NOT_GIVEN, CloseReason, LanguageCode, ModelSettings, NotGivenOr, io
+from livekit.agents import NOT_GIVEN, CloseReason, ModelSettings, NotGivenOr, io
 from livekit.agents import llm as llms
 from typing_extensions import TypeVar  # with a default, before 3.13
 
 from antiphon import options
-from antiphon.events import (
-    ConversationItemAddedEvent,
-    EventTypes,
-    SpeechCreatedEvent,
-    UserInputTranscribedEvent,
-    UserTranscriptionTimeoutEvent,
-)
+from antiphon.events import SpeechCreatedEvent
 from antiphon.lifecycle import Run
 from antiphon.nodes import models
 from antiphon.nodes.polish import DEFAULT as DEFAULT_TRANSFORMS
@@ -29,12 +21,14 @@ from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.sentences import Sentences
+from antiphon.reporting import Reporting
 from antiphon.sources import Said, SaidAudio
 from antiphon.states import Captions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Sequence
 
+    from livekit import rtc
     from livekit.agents import TurnHandlingOptions, stt, tts, vad
 
     from antiphon.agent import Agent
@@ -50,7 +44,7 @@ logger = logging.getLogger("antiphon.session")
 Userdata_T = TypeVar("Userdata_T", default=Any)
 
 
-class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
+class AgentSession(Reporting, Generic[Userdata_T]):
     """A voice conversation. Models are LiveKit objects or strings (see `nodes.models`).
 
     Left out, `vad` is the built-in webrtcvad; `None` is none. `tokenizer` makes the object that
@@ -87,7 +81,6 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
         self.output = io.AgentOutput(_nothing, self._changed, self._changed)
         self._userdata = userdata
         self._run: Run | None = None
-        self._reports: deque[tuple[EventTypes, object]] = deque()
 
     # State.
 
@@ -230,43 +223,13 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
 
     # Reporting.
 
-    def report(self, name: EventTypes, event: object) -> None:
-        """Queue an event for the application; it is delivered when nothing is being decided."""
-        self._reports.append((name, event))
+    @property
+    def deciding(self) -> bool:
+        return self._run is not None and self._run.conversation.deciding
 
-    def deliver(self) -> None:
-        """Hand queued events to the application, unless that is going on already."""
-        if not self._reports or (self._run is not None and self._run.conversation.deciding):
-            return
-        reports, self._reports = self._reports, deque()
-        for name, event in reports:
-            _emit(self, name, event)
-        self.deliver()
-
-    def report_item(self, item: llms.ChatMessage) -> None:
-        event = ConversationItemAddedEvent(item=item, created_at=self._now())
-        self.report("conversation_item_added", event)
-        self.deliver()
-
-    def report_words(self, text: str, final: bool, language: str | None) -> None:
-        code = LanguageCode(language) if language else None
-        event = UserInputTranscribedEvent(
-            transcript=text, is_final=final, language=code, created_at=self._now()
-        )
-        self.report("user_input_transcribed", event)
-
-    def report_unrecognised(self, seconds: float, since: float) -> None:
-        event = UserTranscriptionTimeoutEvent(
-            speech_duration=seconds, vad_speech_started_at=since, created_at=self._now()
-        )
-        self.report("user_transcription_timeout", event)
-
-    def _now(self) -> float:
-        return self.conversation.memory.wall()
-
-    def _created(self, handle: SpeechHandle, source: Any) -> SpeechHandle:
-        event = SpeechCreatedEvent(handle, source, user_initiated=True, created_at=self._now())
-        self.report("speech_created", event)
+    def _created(self, handle: SpeechHandle, source: str) -> SpeechHandle:
+        speech = {"speech_handle": handle, "source": source, "user_initiated": True}
+        self.conversation.tell("speech_created", SpeechCreatedEvent, **speech)
         self.deliver()
         return handle
 
@@ -277,13 +240,6 @@ class AgentSession(rtc.EventEmitter[EventTypes], Generic[Userdata_T]):
         )
         if self._run is not None:
             self._run.attach()
-
-
-def _emit(session: AgentSession[Any], name: EventTypes, event: object) -> None:
-    try:
-        session.emit(name, event)
-    except Exception:
-        logger.exception("a callback for %s failed", name)
 
 
 def _nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from antiphon.events import (
     AgentFalseInterruptionEvent,
@@ -15,7 +15,6 @@ from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
     from livekit.agents import io
-    from livekit.agents.voice.events import AgentState, UserState
 
     from antiphon.conversation import Conversation
 
@@ -34,24 +33,21 @@ class States:
     def agent_is(self, state: str) -> None:
         if state != self.agent:
             old, self.agent = self.agent, state
-            event = AgentStateChangedEvent(
-                old_state=cast("AgentState", old),
-                new_state=cast("AgentState", state),
-                created_at=self._now(),
-            )
-            self._conversation.session.report("agent_state_changed", event)
+            change = {"old_state": old, "new_state": state}
+            self._conversation.tell("agent_state_changed", AgentStateChangedEvent, **change)
             self._watch()
 
     def user_is(self, state: str, since: float) -> None:
         """`since` is loop time: a voice is noticed some frames after it began."""
         if state != self.user:
             old, self.user = self.user, state
-            event = UserStateChangedEvent(
-                old_state=cast("UserState", old),
-                new_state=cast("UserState", state),
+            self._conversation.tell(
+                "user_state_changed",
+                UserStateChangedEvent,
+                old_state=old,
+                new_state=state,
                 created_at=self._conversation.memory.wall(since),
             )
-            self._conversation.session.report("user_state_changed", event)
         self._watch()
 
     def heard_words(self, *, final: bool) -> None:
@@ -61,8 +57,9 @@ class States:
 
     def resumed(self) -> None:
         """A pause was for nothing."""
-        event = AgentFalseInterruptionEvent(resumed=True, created_at=self._now())
-        self._conversation.session.report("agent_false_interruption", event)
+        self._conversation.tell(
+            "agent_false_interruption", AgentFalseInterruptionEvent, resumed=True
+        )
 
     def close(self) -> None:
         if self._away is not None:
@@ -79,9 +76,6 @@ class States:
         self._away = None
         self.user_is("away", asyncio.get_running_loop().time())
         self._conversation.session.deliver()
-
-    def _now(self) -> float:
-        return float(self._conversation.memory.wall())
 
 
 class Captions:
