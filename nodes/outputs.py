@@ -162,10 +162,10 @@ class Adapted:
 
     def drop(self) -> int:
         held = self.held()
-        self._generation += 1
         written, self._segment, self._burst = self._segment, 0, 0
         if not written:
-            return held
+            return held  # the segment has ended: its end may still be on its way to the sink
+        self._generation += 1
         self._settle(0)
         self._believed = written - held
         self._sink.flush()  # a clear alone leaves a sink's segment open
