@@ -80,7 +80,7 @@ def test_the_model_sees_what_was_heard_and_nothing_else() -> None:
     check(call)
     mind = call.agent.llm
     assert isinstance(mind, Mind)
-    seen = [item.text_content for item in mind.asked[-1].items[1:]]
+    seen = [m.text_content for m in mind.asked[-1].messages()[1:]]
     assert seen == [message.text_content for message in call.messages[:-1]]
 
 
@@ -117,7 +117,9 @@ def test_a_handle_is_done_when_its_speech_has_been_heard() -> None:
     hold(at(0.1, say), call=call)
     (handle,) = call.handles
     began, pcm = call.played[-1]
-    assert done == [(pytest.approx(began + len(pcm) / 1000, abs=1e-9), False)]
+    ((when, interrupted),) = done
+    assert when == pytest.approx(began + len(pcm) / 1000, abs=1e-9)
+    assert not interrupted
     assert handle.exception() is None
     assert [item.text_content for item in handle.chat_items] == [LONG]  # type: ignore[union-attr]
 
@@ -220,7 +222,7 @@ class Waiting(Plain):
 
     caught: list[BaseException]
 
-    async def llm_node(self, *_: object) -> AsyncGenerator[str, None]:  # type: ignore[override]
+    async def llm_node(self, *_: object) -> AsyncGenerator[str, None]:
         self.caught = []
         speech = self.session.current_speech
         assert speech is not None
@@ -261,8 +263,9 @@ def test_userdata_is_what_was_given_and_an_error_without_it() -> None:
 
 @pytest.mark.parametrize("slot", ["stt", "llm", "tts", "vad"])
 def test_a_model_string_nobody_knows_is_refused_and_says_what_to_write(slot: str) -> None:
+    models: dict[str, Any] = {slot: "nonsense"}
     with pytest.raises(UsageError, match=slot):
-        AgentSession(**{slot: "nonsense"})
+        AgentSession(**models)
 
 
 def test_an_unknown_option_is_refused_by_name() -> None:
