@@ -13,23 +13,22 @@ def moments(begin: float, end: float) -> list[float]:
     return [begin + n * EVERY for n in range(round((end - begin) / EVERY))]
 
 
-def say(text: str) -> str:
-    return text.replace(".", "").lower()
-
-
-def turns(moment: float, text: str) -> Call:
+def turns(moment: float, lasts: float, text: str) -> Call:
     """Two turns with `text` said at `moment` of an answer, and a last question."""
     return hold(
         user(0.2, 0.8, "zaza zeze"),
-        user(moment, moment + 0.5, text),
+        user(moment, moment + lasts, text),
         user(moment + 3.0, moment + 3.6, "zuzu zozo"),
     )
 
 
-@pytest.mark.parametrize("length", [1, 3])
-def test_nothing_is_heard_after_a_barge_in_at_any_moment(length: int) -> None:
+@pytest.mark.parametrize(
+    ("text", "lasts"),
+    [("zizi", 0.5), ("zizi zizizi zizizizi", 0.3)],  # after a pause, and at once
+)
+def test_nothing_is_heard_after_a_barge_in_at_any_moment(text: str, lasts: float) -> None:
     for moment in moments(0.85, 6.0):
-        call = turns(moment, " ".join(["zizi", "zizizi", "zizizizi"][:length]))
+        call = turns(moment, lasts, text)
         try:
             check(call)
             assert call.messages[-1].role == "assistant"
