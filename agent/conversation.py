@@ -28,7 +28,7 @@ from antiphon.memory import Memory
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import NodeError
 from antiphon.pipeline.floor import Line
-from antiphon.pipeline.ledger import Pace
+from antiphon.pipeline.pace import Pace
 from antiphon.pipeline.source import Limits
 from antiphon.pipeline.timeline import Timeline, delays
 from antiphon.pipeline.turns import Turns
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from antiphon.session import AgentSession
 
 logger = logging.getLogger("antiphon.turn")
+
+MODELS: Final = ("stt", "llm", "tts")
 
 SPOKEN: Final = 0.5  # seconds of voice that must have held words
 MUTE: Final = 3  # such utterances in a row without a word: the recogniser is reported
@@ -297,10 +299,11 @@ class Conversation:
         self.mark("error", reply, source=source, message=str(error) or type(error).__name__)
         logger.warning("%s: %s: %s", source, type(error).__name__, error)
         logger.debug("%s", source, exc_info=error)
-        self._failures[source] = self._failures.get(source, 0) + 1
+        if source in MODELS:  # what the application's own code does wrong ends no session
+            self._failures[source] = self._failures.get(source, 0) + 1
         event = error_event(source, error, self.agent)
         self.session.report("error", lambda: event)
-        if self._failures[source] > self.session.conn_options.max_unrecoverable_errors:
+        if self._failures.get(source, 0) > self.session.conn_options.max_unrecoverable_errors:
             self.session.give_up(event.error)
 
     def _unrecognised(self, seconds: float) -> None:

@@ -50,6 +50,7 @@ class Feed:
         self._slack = slack
         self._gate = gate
         self._chunker: Chunker  # of the segment
+        self._voice: asyncio.Task[object] | None = None  # the task in which the voice speaks
         self._segment_ended = False
         self._silent = ""  # written text with nothing to speak in it, waiting for a neighbour
 
@@ -57,6 +58,7 @@ class Feed:
         """The spoken chunks up to the next segment mark; `on_chunk` gets the written ones."""
         self._chunker = self._source.chunker()
         self._segment_ended = False
+        self._voice = asyncio.current_task()
         return Segment(self, on_chunk)
 
     async def spoken(self, on_chunk: Callable[[str], None]) -> str | None:
@@ -69,7 +71,8 @@ class Feed:
             if not speakable(spoken):
                 self._silent = written
                 continue
-            self._ledger.hand_out(written, spoken)
+            inline = asyncio.current_task() is self._voice
+            self._ledger.hand_out(written, spoken, inline=inline)
             on_chunk(written)
             return spoken
         if self._silent and self.ended:

@@ -6,8 +6,9 @@ when its last sample has been played.
 
 Text is *written* (what history shows, one entry for each chunk handed to `tts_node`) and *spoken*
 (what the voice was given). The default `tts_node` marks its audio (`Mark`), so that chunks and
-sample ranges pair up one to one; an override that changes the number of items, or makes frames of
-its own, is measured as one range over all its text. Inside a range words end where the voice says
+sample ranges pair up one to one; an override that changes the number of items is measured as one
+range over all its text, and so is one that makes frames of its own, unless it asks for a text only
+when it has made the sound of the one before. Inside a range words end where the voice says
 so, otherwise where `Pace` puts them.
 """
 
@@ -17,10 +18,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from antiphon.pipeline.pace import letters, unit_ends
 from antiphon.pipeline.words import speakable, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from antiphon.pipeline.pace import Pace
 
 TOLERANCE: Final = 1e-3  # samples: what a conversion from seconds may be off by
 
@@ -62,58 +66,6 @@ class Span:
     words: list[tuple[str, int]] = field(default_factory=list)  # (word, its last sample)
 
 
-class Pace:
-    """How fast the voice speaks, learnt from each text whose audio is complete.
-
-    A text is measured in units of one letter: a digit is spoken as about four, a word costs one
-    and a half more, a comma is a rest of three, the end of a sentence one of six. The first guess,
-    0.06 s, is 15 letters a second: conversational English at about 170 words a minute.
-    """
-
-    def __init__(self, seconds_per_unit: float = 0.06) -> None:
-        self.seconds_per_unit = seconds_per_unit
-        self.lead = 0.2  # seconds from a text handed to the voice to its first sample
-
-    def learn_lead(self, seconds: float) -> None:
-        """Take note that the voice needed `seconds` to begin."""
-        self.lead = (self.lead + seconds) / 2
-
-    def seconds(self, text: str) -> float:
-        """How long `text` will take, as far as is known."""
-        ends = unit_ends(text, words(text))
-        return ends[-1] * self.seconds_per_unit if ends else 0.0
-
-    def learn(self, text: str, seconds: float) -> None:
-        """Take note that `text` took `seconds`; half the weight lies on the latest."""
-        ends = unit_ends(text, words(text))
-        if ends and seconds > 0:
-            self.seconds_per_unit = (self.seconds_per_unit + seconds / ends[-1]) / 2
-
-
-_COMMAS: Final = frozenset(",;:、،，；：")
-_STOPS: Final = frozenset(".!?。！？؟।…")
-_CLOSING: Final = "\"'”’»)]}*_"
-
-
-def unit_ends(text: str, spans: Sequence[tuple[int, int]]) -> list[float]:
-    """Where each word (with the marks that touch it) ends, in units from the start of `text`."""
-    ends: list[float] = []
-    total = rest = 0.0
-    for start, end in spans:
-        word = text[start:end]
-        digits = sum(c.isdigit() for c in word)
-        wide = sum(c > "\u2e80" for c in word)
-        total += rest + _letters(word) + 3 * digits + 2 * wide + 1.5
-        ends.append(total)
-        rest = _rest(word)
-    return ends
-
-
-def _rest(word: str) -> float:
-    mark = word.rstrip(_CLOSING)[-1:]
-    return 6.0 if mark in _STOPS else 3.0 if mark in _COMMAS else 0.0
-
-
 LEDGER: ContextVar[Ledger | None] = ContextVar("antiphon.ledger", default=None)
 """The ledger of the step in whose voice this code runs, for nodes that mark their sound."""
 
@@ -132,15 +84,26 @@ class Ledger:
         self.queued = 0
         self.complete = False
         self._marks = 0
+        self._implied: Mark | None = None  # what unmarked sound belongs to
         self._segment = 0  # where its first sample lies
         self._muted = False
         self._pace = pace
         self._spans: list[Span] = []
 
-    def hand_out(self, written: str, spoken: str) -> None:
-        """A chunk goes to the voice."""
+    def hand_out(self, written: str, spoken: str, *, inline: bool = False) -> None:
+        """A chunk goes to the voice.
+
+        A voice that asks `inline`, where it makes its sound, and for each text when it has made
+        the sound of the one before, need not mark it: it belongs to the text it asked for last.
+        """
+        index, before = len(self.spoken), self._implied
         self.written.append(written)
         self.spoken.append(spoken)
+        if before is not None:
+            before.done = bool(self._spans) and self._spans[-1].mark is before
+        in_turn = index == 0 or (before is not None and before.done)
+        inline = inline and in_turn and not self._marks
+        self._implied = Mark(spoken, index, index + 1) if inline else None
 
     def begin_segment(self) -> None:
         """The voice is called (again): its times start at 0."""
@@ -148,6 +111,7 @@ class Ledger:
 
     def mark(self, spoken: str) -> Mark:
         """The voice asks for the sound of one more text."""
+        self._implied = None
         self._marks += 1
         return Mark(spoken, self._marks - 1, len(self.written))
 
@@ -165,9 +129,10 @@ class Ledger:
     def add(self, sound: Sound) -> None:
         """Samples came back from the voice."""
         span = self._spans[-1] if self._spans else None
-        if span is None or span.mark is not sound.mark:
+        mark = sound.mark or self._implied
+        if span is None or span.mark is not mark:
             self._learn()
-            span = Span(sound.mark, self.queued, self.queued)
+            span = Span(mark, self.queued, self.queued)
             self._spans.append(span)
         begin = self._segment if sound.mark is None else span.start
         for word, end in sound.words:
@@ -264,7 +229,8 @@ class Ledger:
         marks = [span.mark for span in self._spans if span.mark is not None]
         ahead = [mark.fed - mark.index - 1 for mark in marks]
         shown = self.shown is None or len(self.shown) == len(self.written)
-        one_to_one = not self.complete or self._marks == len(self.spoken)
+        asked = self._marks or (self._implied.index + 1 if self._implied else 0)
+        one_to_one = not self.complete or asked == len(self.spoken)
         if len(marks) < len(self._spans) or not (marks and shown and one_to_one):
             return False
         return (
@@ -275,7 +241,7 @@ class Ledger:
 
     def _merged(self, mark: Mark) -> bool:
         asked = "".join(self.spoken[mark.index : mark.index + 2])
-        return mark.fed - mark.index == 2 and _letters(mark.spoken) >= _letters(asked)
+        return mark.fed - mark.index == 2 and letters(mark.spoken) >= letters(asked)
 
     def _part(self, written: str, span: Span, heard: int) -> str:
         whole = self.complete or (span.mark is not None and span.mark.done)
@@ -288,8 +254,8 @@ class Ledger:
             return written if heard >= span.end else ""
         ends = unit_ends(written, spots)
         if span.words:
-            total = _letters(self._spoken_in(span))
-            passed = sum(_letters(word) for word, end in span.words if end <= heard + TOLERANCE)
+            total = letters(self._spoken_in(span))
+            passed = sum(letters(word) for word, end in span.words if end <= heard + TOLERANCE)
             ends = _letter_ends(written, spots)
             reached = passed / max(total, 1) * ends[-1]
         else:
@@ -329,13 +295,9 @@ def _plain(text: str) -> str:
     return "".join(c.lower() for c in text if c.isalnum())
 
 
-def _letters(text: str) -> int:
-    return sum(c.isalnum() for c in text)
-
-
 def _letter_ends(text: str, spots: Sequence[tuple[int, int]]) -> list[float]:
     total, ends = 0.0, []
     for start, end in spots:
-        total += _letters(text[start:end])
+        total += letters(text[start:end])
         ends.append(total)
     return ends

@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
     from antiphon.pipeline.floor import Line
-    from antiphon.pipeline.ledger import Pace, Sound
+    from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.observations import Observation
+    from antiphon.pipeline.pace import Pace
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.streams import Strays

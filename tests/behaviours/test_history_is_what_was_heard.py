@@ -10,7 +10,7 @@ import pytest
 from livekit.agents import FlushSentinel
 
 from antiphon import Agent
-from antiphon.pipeline.ledger import unit_ends
+from antiphon.pipeline.pace import unit_ends
 from antiphon.pipeline.words import words
 from tests.scripted import (
     RATE,

@@ -8,7 +8,8 @@ import pytest
 
 from antiphon.pipeline.errors import NodeTimeout
 from antiphon.pipeline.feed import Feed, note_shown, only_text
-from antiphon.pipeline.ledger import Ledger, Pace, Sound
+from antiphon.pipeline.ledger import Ledger, Sound
+from antiphon.pipeline.pace import Pace
 from antiphon.pipeline.source import Flush, Thought
 from antiphon.pipeline.streams import Scope, Stream
 

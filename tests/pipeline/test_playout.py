@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from antiphon.pipeline.ledger import Ledger, Pace, Sound
+from antiphon.pipeline.ledger import Ledger, Sound
+from antiphon.pipeline.pace import Pace
 from antiphon.pipeline.playout import AGAIN, AHEAD, Mouth, Playout
 from antiphon.pipeline.streams import Scope
 
