@@ -96,6 +96,12 @@ def test_a_hook_that_raises_costs_the_answer_and_not_the_words() -> None:
     assert [m.role for m in call.messages] == ["user"]
 
 
+def test_a_hook_that_always_raises_does_not_end_the_session() -> None:
+    turns = [user(0.2 + 2 * n, 0.8 + 2 * n, f"zaza{vowel}") for n, vowel in enumerate("aeiouy")]
+    call = hold(*turns, agent=lambda call: Hooked(call, raising))
+    check(call, errors=6)
+
+
 def test_a_hook_that_stops_the_response_costs_the_answer_and_not_the_words() -> None:
     call = hold(user(0.2, 0.8, "zaza"), agent=lambda call: Hooked(call, stopping))
     check(call)
