@@ -118,7 +118,7 @@ class Answers:
         hook = conversation.agent.on_user_turn_completed(context, turn.message)
         task = scope.start("hook", _outcome(hook))
         await asyncio.wait([task], timeout=HOOK_LIMIT)
-        conversation.mark("hook_ended", None, hook_of=turn.number)
+        conversation.hook_ended(turn.number)
         if not task.done():
             task.cancel()
             conversation.failed("hook", NodeTimeout.after("on_user_turn_completed", HOOK_LIMIT))

@@ -253,6 +253,11 @@ class Conversation:
         self._marks = {}
         return self._turns
 
+    def hook_ended(self, turn: int) -> None:
+        """on_user_turn_completed is done with that turn; its time is part of the delay."""
+        self._turn_marks[turn]["hooked"] = self._loop.time()
+        self.mark("hook_ended", None, hook_of=turn)
+
     def commit_turn(self, timeout: float, *, answer: bool) -> asyncio.Future[str]:
         """End the user's turn; the future gets its text."""
         committed: asyncio.Future[str] = self._loop.create_future()

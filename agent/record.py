@@ -34,7 +34,8 @@ TIMELINE: Final = "timeline.jsonl"
 class Transcript:
     """Who said what, and when, read from a timeline.
 
-    Mutable state: the lines, the user's voice since their last line, and when each reply began.
+    Mutable state: the lines, the user's voice since their last line, and when each
+    reply began or fell silent.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class Transcript:
         self._voice: tuple[float, float | None] | None = None  # begun, ended
         self._worded = False  # words came since that voice began: it was no cough
         self._audible: dict[int, float] = {}
+        self._silent: tuple[int, float] | None = None  # the reply that is held, and since when
 
     def note(self, record: timeline.Record) -> bool:
         """Read one record; whether it added a line."""
@@ -57,6 +59,10 @@ class Transcript:
                 self._worded = self._worded or bool(detail["text"])
             case "audible" if record.reply is not None:
                 self._audible.setdefault(record.reply, record.t)
+            case "pause" if record.reply is not None:
+                self._silent = record.reply, record.t
+            case "resume":
+                self._silent = None
             case "message" if detail["role"] in ("user", "assistant"):
                 self._add(record)
                 return True
@@ -77,6 +83,8 @@ class Transcript:
             speaker = "user"
         else:
             start = self._audible.get(record.reply or 0, record.t)
+            if self._silent is not None and self._silent[0] == record.reply:
+                end = self._silent[1]
             speaker = "agent"
         line = {"speaker": speaker, "text": record.detail["text"]}
         times = {"start": round(start, 3), "end": round(end, 3)}
