@@ -8,7 +8,6 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
-from livekit import rtc
 from livekit.agents import io
 
 from antiphon.nodes.outputs import Paced
@@ -16,6 +15,8 @@ from bench.models import COUGH, OUT_RATE, SILENT, VOICED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from livekit import rtc
 
 
 class Caller(io.AudioInput):

@@ -33,11 +33,16 @@ LONG = " ".join(
 async def answered(contestant: Contestant, timeout: float = 20.0) -> float:
     """Speak once; seconds from the first silent frame to the first frame handed to the sink."""
     first: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-    contestant.count.clear()
-    contestant.count.on_first = lambda: first.set_result(time.perf_counter())
     marks: list[float] = []
+
+    def silent() -> None:
+        contestant.count.clear()  # what was still written of the reply before
+        contestant.count.on_first = lambda: first.done() or first.set_result(time.perf_counter())
+        caller.on_silent = lambda: None
+        marks.append(time.perf_counter())
+
     caller = contestant.caller
-    caller.on_silent = lambda: marks.append(time.perf_counter())
+    caller.on_silent = silent
     caller.speak(0.2)
     async with asyncio.timeout(timeout):
         await first

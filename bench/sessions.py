@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from livekit import agents as livekit
 from livekit import rtc
+from livekit.agents import io
+from livekit.agents.voice.transcription import TranscriptSynchronizer
 
 import antiphon
 from bench.ends import Caller, Counting, OurSink, TheirSink
@@ -102,7 +104,10 @@ class Ours:
         if not plain:
             models = {"stt": ScriptedSTT(pace), "llm": ScriptedLLM(pace), "tts": self.tts}
         self.session: antiphon.AgentSession[None] = antiphon.AgentSession(
-            vad=vad or (InlineVAD() if plain else ScriptedVAD()), turn_handling=turns, user_away_timeout=None, **models
+            vad=vad or (InlineVAD() if plain else ScriptedVAD()),
+            turn_handling=turns,
+            user_away_timeout=None,
+            **models,
         )
         self.agent: antiphon.Agent = antiphon.Agent(instructions="x")
         if plain:
@@ -151,15 +156,32 @@ class LiveKit:
 
     async def start(self) -> None:
         self.session.input.audio = self.caller
-        self.session.output.audio = self.sink
+        both = TranscriptSynchronizer(next_in_chain_audio=self.sink, next_in_chain_text=Unread())
+        self.session.output.audio = both.audio_output
+        self.session.output.transcription = both.text_output
         await self.session.start(self.agent, record=False)
+        self._both = both
 
     async def close(self) -> None:
         await self.session.aclose()
+        await self._both.aclose()
         await self.sink.aclose()
 
     def history(self) -> list[tuple[str, str]]:
         return [(i.role, i.text_content or "") for i in self.session.history.messages()]
+
+
+class Unread(io.TextOutput):
+    """Transcripts for nobody: with one, LiveKit keeps its history in step with the sound."""
+
+    def __init__(self) -> None:
+        super().__init__(label="unread", next_in_chain=None)
+
+    async def capture_text(self, text: str) -> None:
+        pass
+
+    def flush(self) -> None:
+        pass
 
 
 class Bare:
