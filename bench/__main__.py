@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import functools
 import gc
 import os
 import platform
 import sys
 import time
+from functools import partial
 from importlib.metadata import version
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 Line = tuple[str, str, str, str, str]
 
-TIMED = {"first_token": 0.3, "tokens_per_second": 60.0, "first_byte": 0.15, "speed": 4.0}
+
+def timed(text: str) -> Pace:
+    """First token at 0.3 s, then 60 a second; first byte after 0.15 s, then 4x real time."""
+    return Pace(text=text, first_token=0.3, tokens_per_second=60.0, first_byte=0.15, speed=4.0)
 
 
 def spread(values: list[float], digits: int = 2) -> str:
@@ -72,15 +75,10 @@ def openings(quick: bool) -> list[Line]:
         ("short first sentence", rows.SHORT_FIRST, 467, "<= +5; silence <= 50"),
         ("long first sentence", rows.LONG_FIRST, 950, "first audio <= 700"),
     ):
-        pace = Pace(text=text, **TIMED)
-        theirs = [
-            real(rows.opening(lambda p=pace: LiveKit(p, plain=False)))
-            for _ in range(1 + 2 * (not quick))
-        ]
-        ours = [
-            real(rows.opening(lambda p=pace: Ours(p, plain=False)))
-            for _ in range(1 + 2 * (not quick))
-        ]
+        pace = timed(text)
+        times = 1 if quick else 3
+        theirs = [real(rows.opening(partial(LiveKit, pace, plain=False))) for _ in range(times)]
+        ours = [real(rows.opening(partial(Ours, pace, plain=False))) for _ in range(times)]
         for what, which in (("first audio", 0), ("longest silence", 1)):
             cells = [f"{median([r[which] for r in found]) * 1000:.0f}" for found in (theirs, ours)]
             lines.append((f"{name}: {what}, ms (ideal {ideal})", cells[0], "–", cells[1], goal))
@@ -126,7 +124,7 @@ def pauses(quick: bool) -> list[Line]:
 
 def load(quick: bool) -> list[Line]:
     number, seconds = (8, 6.0) if quick else (32, 24.0)
-    pace = Pace(text="Here is an answer of about ten words for you today.", **TIMED)
+    pace = timed("Here is an answer of about ten words for you today.")
     found: dict[str, float] = {}
     makers: dict[str, Callable[[], Any]] = {
         "livekit": lambda: LiveKit(pace, plain=False),
@@ -181,7 +179,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     options = parser.parse_args()
     head = f"Python {platform.python_version()}, {os.cpu_count()} cores, livekit-agents"
-    show = functools.partial(print, file=sys.stdout, flush=True)
+    show = partial(print, file=sys.stdout, flush=True)
     show(f"{head} {version('livekit-agents')}")
     show(f"{'measure':<58} | {'LiveKit':<24} | {'bare':<20} | {'ours':<34} | goal")
     for name in options.only:

@@ -35,9 +35,13 @@ async def answered(contestant: Contestant, timeout: float = 20.0) -> float:
     first: asyncio.Future[float] = asyncio.get_running_loop().create_future()
     marks: list[float] = []
 
+    def began() -> None:
+        if not first.done():
+            first.set_result(time.perf_counter())
+
     def silent() -> None:
         contestant.count.clear()  # what was still written of the reply before
-        contestant.count.on_first = lambda: first.done() or first.set_result(time.perf_counter())
+        contestant.count.on_first = began
         caller.on_silent = lambda: None
         marks.append(time.perf_counter())
 
@@ -110,7 +114,7 @@ async def barge_in(make: Callable[[], Contestant], times: int) -> tuple[int, int
 
 async def remembered(make: Callable[[Pace], Contestant], cuts: int) -> list[float]:
     """|words in history − words heard|, over voices of several speeds and many cut points."""
-    errors = []
+    errors: list[float] = []
     points = random.Random(7)
     voices = [(0.06, 0.0), (0.075, 0.0), (0.03, 0.18), (0.0, 0.4)]
     for number in range(cuts):
