@@ -27,6 +27,7 @@ if missing := sorted(wanted - there):
     sys.exit(f"the wheel lacks {', '.join(missing)}")
 
 names = ["antiphon." + name[:-3].replace("/", ".") for name in wanted if name.endswith(".py")]
+names.remove("antiphon.__main__")  # importing it is running it
 for name in sorted(name.removesuffix(".__init__") for name in names):
     importlib.import_module(name)
 
