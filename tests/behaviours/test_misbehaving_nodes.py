@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -207,6 +208,30 @@ def test_a_reply_can_be_cut_at_every_await_of_its_nodes(node: str) -> None:
         if counted.waits < cut_at:
             break
     assert cut_at > 20  # the sweep has been over all of them
+
+
+class Closing(Counted):
+    """Closes the session at the wait number `at`, instead."""
+
+    def count(self) -> None:
+        self.waits += 1
+        if self.waits == self.cut_at:
+            asyncio.get_running_loop().call_soon(partial(self.call.session.shutdown, drain=False))
+
+
+@pytest.mark.parametrize("node", ["stt", "llm", "tts"])
+def test_a_session_can_be_closed_at_every_await_of_its_nodes(node: str) -> None:
+    for cut_at in itertools.count(1):
+        call = Call()
+        counted = Closing(call, cut_at)
+        talk = user(0.2, 0.8, "zaza")
+        hold(talk, agent=wrapped(node, cutting(counted)), call=call, until=8.0)
+        assert call.text("assistant") == call.heard
+        said = call.text("user")  # what the caller says to a closed session is said to nobody
+        assert said == call.caller.words[: len(said)]
+        if counted.waits < cut_at:
+            break
+    assert cut_at > 1 and said  # the sweep has been over all of them
 
 
 # Never end, give nothing, will not stop at all.
