@@ -168,8 +168,12 @@ class Speech(tts.ChunkedStream):
                     emitter.push_timed_transcript(
                         TimedString(word.text, start_time=start, end_time=end)
                     )
-                emitter.push(pcm)
                 self._made += len(pcm) / 2 / rate
+                for cut in range(0, len(pcm), rate // 5):
+                    # A tenth of a second at a time: LiveKit's emitter makes all the frames of a
+                    # push in one step of the loop, which others wait for.
+                    emitter.push(pcm[cut : cut + rate // 5])
+                    await asyncio.sleep(0)
         except NodeError as error:
             raise APIError(str(error), retryable=False) from error
         finally:
