@@ -53,7 +53,7 @@ class Agent:
     ) -> None:
         self._instructions = instructions
         self._id = id or _snake(type(self).__name__)
-        self._tools = list(tools or [])
+        self._tools = [*(tools or []), *llms.find_function_tools(self)]
         self._chat_ctx = _copy(chat_ctx)
         self._turn_handling = turn_handling or None
         self._stt = models.loaded_if_given(models.load_stt, stt)
@@ -101,8 +101,14 @@ class Agent:
         return self._turn_handling
 
     def join(self, session: AgentSession[Any]) -> None:
-        """Called by the session that starts it."""
+        """Called by the session that puts it in charge."""
+        if self._session is not None and self._session is not session:
+            raise UsageError(f"{self._id} is running in another session; make a new one")
         self._session = session
+
+    def leave(self) -> None:
+        """Called by the session when it is not in charge any more."""
+        self._session = None
 
     @property
     def stt(self) -> stts.STT[Any] | None:
@@ -124,6 +130,11 @@ class Agent:
     async def update_instructions(self, instructions: str) -> None:
         """Replace the instructions, from the next reply on."""
         self._instructions = instructions
+
+    async def update_tools(self, tools: list[llms.Tool | llms.Toolset]) -> None:
+        """Replace the tools, from the next reply on."""
+        llms.ToolContext(tools)  # raises where two have one name, or one is no tool
+        self._tools = list(tools)
 
     async def update_chat_ctx(self, chat_ctx: llms.ChatContext) -> None:
         """Replace what the agent remembers, from the next reply on."""

@@ -4,6 +4,9 @@ A turn is written into history and answered at once when the agent does not over
 `on_user_turn_completed`. Otherwise turns go through one queue, so that hooks never overlap; each
 hook runs in a leaf task with a time limit, and the user's words are in history whether it ends,
 fails, hangs, or is overtaken by the next turn (which then is the one that is answered).
+
+A handoff stands in the same queue: turns behind it are the next agent's. An `AgentTask` sits down
+with a queue of its own, so that it hears the user while whoever waits for it waits.
 """
 
 from __future__ import annotations
@@ -15,13 +18,15 @@ from typing import TYPE_CHECKING, Final
 
 from livekit.agents import NOT_GIVEN, StopResponse, llm
 
+from antiphon.hooks import outcome
 from antiphon.pipeline.errors import NodeTimeout
 from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
+    from antiphon.agent import Agent
     from antiphon.conversation import Conversation
     from antiphon.pipeline.observations import Commit
     from antiphon.pipeline.reply import Reply
@@ -41,21 +46,33 @@ class Turn:
         self.written = False
 
 
-class Answers:
-    """Mutable state: the draft with the message it answers, and the turns not yet written."""
+class HandOver:
+    """Another agent takes over, once those before it in the queue are done."""
 
-    def __init__(self, conversation: Conversation, scope: Scope) -> None:
+    def __init__(self, agent: Agent) -> None:
+        self.agent = agent
+
+
+class Answers:
+    """Who answers, and the queue.
+
+    Mutable state: the agent, the draft with the message it answers, and what waits in the queue.
+    """
+
+    def __init__(self, conversation: Conversation, scope: Scope, agent: Agent) -> None:
+        self.agent = agent
         self._conversation = conversation
         self._draft: Reply | None = None
-        self._turns: Stream[Turn] = Stream(10**6, name="turns")
-        self._open: list[Turn] = []
+        self._drafted: llm.ChatMessage | None = None
+        self._queue: Stream[Turn | HandOver] = Stream(10**6, name="turns")
+        self._open: list[Turn | HandOver] = []
         self._settled = asyncio.Event()
         self._settled.set()
         scope.start("turns", self._work(scope))
 
     @property
     def busy(self) -> bool:
-        """A turn waits for its hook."""
+        """A turn waits for its hook, or an agent for its seat."""
         return bool(self._open)
 
     async def settled(self) -> None:
@@ -65,8 +82,8 @@ class Answers:
     def draft(self, text: str) -> None:
         """Prepare an answer to words that may not be the last."""
         self.drop()
-        message = self._conversation.memory.user_message(text)
-        self._draft = self._conversation.speaking.prepare(message)
+        self._drafted = self._conversation.memory.user_message(text)
+        self._draft = self._conversation.speaking.prepare(self._drafted)
 
     def drop(self) -> None:
         """Throw the prepared answer away."""
@@ -76,86 +93,115 @@ class Answers:
 
     def commit(self, commit: Commit) -> None:
         """The user's turn is over."""
-        conversation = self._conversation
-        number = conversation.next_turn()
-        turn = Turn(number, conversation.memory.user_message(commit.text), commit)
-        if not conversation.agent.overrides("on_user_turn_completed") and not self._open:
+        turn = Turn(self._conversation.next_turn(), self._message(commit), commit)
+        if not self.agent.overrides("on_user_turn_completed") and not self._open:
             self._write(turn)
             self._answer(turn, None)
-            return
-        self._open.append(turn)
-        self._settled.clear()
-        self._turns.put_nowait(turn)
+        else:
+            self._line_up(turn)
+
+    def hand_over(self, agent: Agent) -> None:
+        """Another agent takes over when this one has said what it is saying."""
+        self._line_up(HandOver(agent))
 
     def close(self) -> None:
         """Write what is not written yet; nothing is answered any more."""
         self.drop()
-        for turn in self._open:
-            self._write(turn)
+        for entry in self._open:
+            if isinstance(entry, Turn):
+                self._write(entry)
         self._open.clear()
+        self._settled.set()
+        self._queue.end()
+
+    def _message(self, commit: Commit) -> llm.ChatMessage:
+        """The user's words; the same message that the draft has seen, where that answers it."""
+        memory, drafted = self._conversation.memory, self._drafted
+        if drafted is None or not commit.drafted or drafted.text_content != commit.text:
+            return memory.user_message(commit.text)
+        drafted.created_at = memory.wall()
+        return drafted
+
+    def _line_up(self, entry: Turn | HandOver) -> None:
+        self._open.append(entry)
+        self._settled.clear()
+        self._queue.put_nowait(entry)
 
     async def _work(self, scope: Scope) -> None:
-        async for turn in self._turns:
-            context = self._conversation.memory.context()
-            before = list(context.items)
-            wanted = await self._hooked(scope, turn, context)
-            self._write(turn)
-            self._open.remove(turn)
-            if self._open or not wanted:
-                self.drop()
-            elif context.items == before and turn.message.text_content == turn.commit.text:
-                self._answer(turn, None)
+        async for entry in self._queue:
+            if isinstance(entry, Turn):
+                await self._take(scope, entry)
             else:
-                context.items.append(turn.message)
-                self._answer(turn, partial(_same, context))
+                await self._change_hands(scope, entry.agent)
+            if entry in self._open:
+                self._open.remove(entry)
             if not self._open:
                 self._settled.set()
+
+    async def _take(self, scope: Scope, turn: Turn) -> None:
+        context = self._conversation.memory.context(self.agent)
+        before = list(context.items)
+        wanted = await self._hooked(scope, turn, context)
+        self._write(turn)
+        if self._newest(Turn) is not turn or not wanted:
+            self.drop()
+        elif context.items == before and turn.message.text_content == turn.commit.text:
+            self._answer(turn, None)
+        else:
+            context.items.append(turn.message)
+            self._answer(turn, partial(_same, context))
+
+    def _newest(self, kind: type[Turn]) -> Turn | None:
+        return next((e for e in reversed(self._open) if isinstance(e, kind)), None)
+
+    async def _change_hands(self, scope: Scope, agent: Agent) -> None:
+        """The agent leaves, says what it has still to say, and the next one sits down."""
+        conversation, old = self._conversation, self.agent
+        self.drop()
+        leaving = scope.start("on_exit", conversation.seats.leave(old))
+        await asyncio.wait([leaving])
+        await conversation.speaking.finished(old)
+        self.agent = agent
+        conversation.seats.seated(old, agent)
 
     async def _hooked(self, scope: Scope, turn: Turn, context: llm.ChatContext) -> bool:
         """Run the hook; False when it wants no answer, fails, or takes too long."""
         conversation = self._conversation
         conversation.mark("hook_started", None, hook_of=turn.number)
-        hook = conversation.agent.on_user_turn_completed(context, turn.message)
-        task = scope.start("hook", _outcome(hook))
+        hook = self.agent.on_user_turn_completed(context, turn.message)
+        task = scope.start("hook", outcome(hook))
         await asyncio.wait([task], timeout=HOOK_LIMIT)
         conversation.hook_ended(turn.number)
         if not task.done():
             task.cancel()
-            conversation.failed("hook", NodeTimeout.after("on_user_turn_completed", HOOK_LIMIT))
+            late = NodeTimeout.after("on_user_turn_completed", HOOK_LIMIT)
+            conversation.faults.failed("hook", late)
             return False
         if task.cancelled() or isinstance(task.result(), StopResponse):
             return False
         if error := task.result():
-            conversation.failed("hook", error)
+            conversation.faults.failed("hook", error)
         return error is None
 
     def _write(self, turn: Turn) -> None:
         if not turn.written:
             turn.written = True
-            self._conversation.write(turn.message)
+            self._conversation.write(turn.message, self.agent)
 
     def _answer(self, turn: Turn, context: Callable[[], llm.ChatContext] | None) -> None:
         draft, self._draft = self._draft, None
         fresh = draft is not None and turn.commit.drafted and context is None
-        if draft is not None and not (fresh and turn.commit.answer and not draft.failing):
+        if draft is not None and not (fresh and turn.commit.answer and not draft.step.failing):
             draft.cut()
             draft = None
         if not turn.commit.answer:
             return
+        self._conversation.speaking.supersede()
         if draft is not None and not draft.done:
             draft.turn = turn.number
             draft.confirm(self._conversation.speaking.kind(Kind.ANSWER, NOT_GIVEN))
         else:
             self._conversation.speaking.answer(turn.number, context)
-
-
-async def _outcome(hook: Awaitable[None]) -> Exception | None:
-    """Run a hook; its error is a result, for whoever waits for it."""
-    try:
-        await hook
-    except Exception as error:
-        return error
-    return None
 
 
 def _same(context: llm.ChatContext) -> llm.ChatContext:

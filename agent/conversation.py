@@ -8,33 +8,29 @@ callbacks run when the inbox is empty. One timer wakes the machine at its deadli
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, assert_never, cast
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from livekit.agents import LanguageCode, llm
 
 from antiphon import options
-from antiphon.answers import Answers
-from antiphon.events import (
-    ConversationItemAddedEvent,
-    UserInputTranscribedEvent,
-    UserTranscriptionTimeoutEvent,
-    error_event,
-)
+from antiphon.delays import Delays
+from antiphon.events import ConversationItemAddedEvent, UserInputTranscribedEvent
+from antiphon.faults import Faults
 from antiphon.hearing import Hearing
 from antiphon.memory import Memory
 from antiphon.pipeline import observations as o
-from antiphon.pipeline.errors import NodeError
 from antiphon.pipeline.floor import Line
 from antiphon.pipeline.pace import Pace
 from antiphon.pipeline.source import Limits
-from antiphon.pipeline.timeline import Timeline, delays
+from antiphon.pipeline.timeline import Timeline
 from antiphon.pipeline.turns import Turns
+from antiphon.seats import Seats
 from antiphon.sources import Said
 from antiphon.speaking import Speaking
 from antiphon.states import States
+from antiphon.tools import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,56 +38,67 @@ if TYPE_CHECKING:
     from livekit.agents import TurnHandlingOptions
 
     from antiphon.agent import Agent
+    from antiphon.answers import Answers
     from antiphon.events import EventTypes
+    from antiphon.options import Options
+    from antiphon.pipeline.calls import Work
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.reply import Reply
+    from antiphon.pipeline.step import Step
     from antiphon.pipeline.streams import Scope, Strays
     from antiphon.session import AgentSession
-
-logger = logging.getLogger("antiphon.turn")
-
-MODELS: Final = ("stt", "llm", "tts")
-
-SPOKEN: Final = 0.5  # seconds of voice that must have held words
-MUTE: Final = 3  # such utterances in a row without a word: the recogniser is reported
 
 
 class Conversation:
     """What runs between `start` and `close`; the `Stage` of every reply.
 
-    Mutable state: the inbox, the timer, the marks of the turns, and the failures in a row.
+    Mutable state: the inbox, the timer, and who waits for the user's turn to end.
     """
 
     def __init__(
         self, session: AgentSession[Any], agent: Agent, scope: Scope, strays: Strays
     ) -> None:
         self.session = session
-        self.agent = agent
         self.strays = strays
-        self.options = options.resolve(
-            cast("TurnHandlingOptions", session.options), agent.turn_handling
-        )
+        self.options = self._options(agent)
         self.pace = Pace()
         self.limits = Limits()
         self.draft_sound = bool(self.options["preemptive_generation"]["preemptive_tts"])
         self.line = Line(self.observe)
         self.machine = Turns(options.rules(self.options, interim_results=_interim_results(agent)))
         self._loop = asyncio.get_running_loop()
-        self.memory = Memory(session, agent)
+        self.memory = Memory(session)
         self.timeline = Timeline(self._loop.time())
         self.states = States(self)
         self.hearing = Hearing(agent, self, scope)
-        self.answers = Answers(self, scope)
+        self.seats = Seats(self, scope, agent)
         self.speaking = Speaking(self, scope)
+        self.tools = Toolbox(self, scope)
+        self.delays = Delays(self)
+        self.faults = Faults(self)
         self._inbox: deque[o.Observation] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._turns = 0
-        self._voice_at = self._detected_at = 0.0  # when the user's voice began, and was noticed
-        self._marks: dict[str, float] = {}  # of the turn that is being spoken
-        self._turn_marks: dict[int, dict[str, float]] = {}
-        self._failures: dict[str, int] = {}
-        self._mute_utterances = 0  # in a row, without a word from the recogniser
         self._commits: list[asyncio.Future[str]] = []
+
+    @property
+    def answers(self) -> Answers:
+        """The user's turns on their way to the agent in charge."""
+        return self.seats.answers
+
+    @property
+    def agent(self) -> Agent:
+        """The agent in charge."""
+        return self.seats.answers.agent
+
+    def follow(self, agent: Agent) -> None:
+        """Hear with that agent's ears from now on, and by its rules."""
+        self.options = self._options(agent)
+        self.machine.rules = options.rules(self.options, interim_results=_interim_results(agent))
+        self.hearing.follow(agent)
+
+    def _options(self, agent: Agent) -> Options:
+        ours = cast("TurnHandlingOptions", self.session.options)
+        return options.resolve(ours, agent.turn_handling)
 
     # The machine.
 
@@ -118,7 +125,12 @@ class Conversation:
             now = max(now, self.machine.deadline or now)
         else:
             self.timeline.note(now, seen, None, self._holder_number())
-        self._note_marks(seen, now)
+        self.delays.note(seen, now)
+        if isinstance(seen, o.Transcript):
+            self.faults.understood()
+        elif isinstance(seen, o.Audible):
+            self.faults.recovered("llm")
+            self.faults.recovered("tts")
         committed = ""
         for decision in self.machine.observe(seen, now):
             self.timeline.note(now, decision, None, self._holder_number())
@@ -139,13 +151,13 @@ class Conversation:
             case o.Commit():
                 self.answers.commit(decision)
             case o.Keep():
-                self.write(self.memory.user_message(decision.text))
+                self.write(self.memory.user_message(decision.text), self.agent)
             case o.Pause() | o.Resume() | o.Cut():
                 self._to_reply(decision, now)
             case o.Flush():
                 self.hearing.flush()
             case o.Unrecognised():
-                self._unrecognised(decision.seconds)
+                self.faults.unrecognised(decision.seconds, self.delays.voice_at)
             case o.UserIs():
                 self.states.user_is(decision.state, decision.since)
             case o.AgentIs():
@@ -159,22 +171,15 @@ class Conversation:
             return
         match decision:
             case o.Pause():
-                self._stopping(reply, now)
+                self.delays.stopping(reply, now)
                 reply.pause()
             case o.Resume():
                 reply.resume()
                 if reply.step.playout is not None and reply.step.playout.audible:
                     self.states.resumed()
             case o.Cut():
-                self._stopping(reply, now)
+                self.delays.stopping(reply, now)
                 reply.cut()
-
-    def _stopping(self, reply: Reply, now: float) -> None:
-        """Say how long it took until the agent was silent, when it is the user who stops it."""
-        playout = reply.step.playout
-        if playout is not None and playout.sounding and self.states.user == "speaking":
-            voice, detection = now - self._voice_at, now - self._detected_at
-            self.mark("stopped", reply, voice=voice, detection=detection)
 
     def _set_timer(self) -> None:
         deadline = self.machine.deadline
@@ -199,16 +204,12 @@ class Conversation:
     def mark(self, kind: str, reply: Reply | None, **detail: object) -> None:
         number, turn = (reply.number, reply.turn) if reply else (None, None)
         self.timeline.mark(self._loop.time(), kind, turn, number, **detail)
-        if kind == "audible" and reply is not None and reply.turn in self._turn_marks:
-            marks = {**self._turn_marks.pop(reply.turn), **reply.step.marked}
-            parts = {name: us / 1e6 for name, us in delays(marks["last_voice"], marks).items()}
-            total = round(sum(parts.values()), 6)
-            self.mark("delay", reply, parts=parts, total=total)
-            logger.info("turn %s answered after %.3f s", reply.turn, total)
+        if kind == "audible" and reply is not None:
+            self.delays.audible(reply)
 
-    def remember(self, reply: Reply, said: str) -> None:
-        """History gets what was heard of a reply, once, when it leaves the floor."""
-        source = reply.source
+    def remember(self, reply: Reply, step: Step) -> None:
+        """History gets what was heard of a step, once, when it leaves the floor."""
+        said, source = step.said(), step.source
         if not (said.strip() and isinstance(source, Said) and source.remembered):
             self.session.captions.end(said)
             return
@@ -216,46 +217,48 @@ class Conversation:
             role="assistant",
             content=[said.strip()],
             interrupted=reply.interrupted or reply.error is not None,
-            created_at=self.memory.wall(reply.granted_at),
+            created_at=self.memory.wall(step.granted_at),
         )
         self.session.captions.end(said)
-        self.speaking.handle(reply).chat_items.append(message)
-        self.memory.write(message)
+        self.speaking.handle(reply).added(message)
+        self.memory.write(message, source.voice.agent)
         if self.output is None or not reply.interrupted:
-            self._remembered(reply, message, 0)
+            self._remembered(reply, step, message, 0)
         else:
-            self.output.settled(partial(self._remembered, reply, message))
+            self.output.settled(partial(self._remembered, reply, step, message))
 
-    def _remembered(self, reply: Reply, message: llm.ChatMessage, more: int) -> None:
+    def _remembered(self, reply: Reply, step: Step, message: llm.ChatMessage, more: int) -> None:
         """Tell of a message; an output that reports late may have heard `more` samples of it."""
-        if more and reply.step.playout is not None:
-            reply.step.playout.amend(more)
-            message.content = [reply.said().strip()]
+        if more and step.playout is not None:
+            step.playout.amend(more)
+            message.content = [step.said().strip()]
         self._written(message, reply)
 
     def caption(self, reply: Reply) -> None:
         if self.session.captions.wanted:
-            self.session.captions.show(reply.said())
+            self.session.captions.show(reply.step.said())
+
+    def work(self, reply: Reply, step: Step) -> Work:
+        return self.tools.work(reply, step)
+
+    def resting(self) -> None:
+        self.observe(o.Working(self.speaking.resting()))
 
     def ended(self, reply: Reply) -> None:
         if reply.error is not None and reply.confirmed:
-            self.failed(reply.at_fault, reply.error, reply)
+            self.faults.failed(reply.at_fault, reply.error, reply)
         self.speaking.ended(reply)
         self.session.deliver()
 
     # Turns and history.
 
     def next_turn(self) -> int:
-        """Number the turn that was just committed; its marks so far are now its own."""
-        self._turns += 1
-        self._marks["committed"] = self._loop.time()
-        self._turn_marks[self._turns] = self._marks
-        self._marks = {}
-        return self._turns
+        """Number the turn that was just committed."""
+        return self.delays.next_turn(self._loop.time())
 
     def hook_ended(self, turn: int) -> None:
         """on_user_turn_completed is done with that turn; its time is part of the delay."""
-        self._turn_marks[turn]["hooked"] = self._loop.time()
+        self.delays.hooked(turn, self._loop.time())
         self.mark("hook_ended", None, hook_of=turn)
 
     def commit_turn(self, timeout: float, *, answer: bool) -> asyncio.Future[str]:
@@ -265,9 +268,9 @@ class Conversation:
         self.observe(o.CommitNow(timeout, answer))
         return committed
 
-    def write(self, item: llm.ChatMessage) -> None:
+    def write(self, item: llm.ChatMessage, agent: Agent) -> None:
         """Write into history, and tell of it."""
-        self.memory.write(item)
+        self.memory.write(item, agent)
         self._written(item, None)
 
     def _written(self, item: llm.ChatMessage, reply: Reply | None) -> None:
@@ -279,7 +282,7 @@ class Conversation:
     def close(self) -> None:
         """Cut everything and write what is still to be written; no timer stays."""
         self.speaking.close()
-        self.answers.close()
+        self.seats.close()
         for commit in self._commits:
             commit.cancel()
         self.states.close()
@@ -287,7 +290,7 @@ class Conversation:
             self._timer.cancel()
             self._timer = None
 
-    # Marks and errors.
+    # Telling.
 
     def tell(self, name: EventTypes, kind: Callable[..., object], **fields: object) -> None:
         """Report an event of this moment; `created_at` may say another."""
@@ -299,51 +302,9 @@ class Conversation:
         words: dict[str, object] = {"transcript": text, "is_final": final, "language": code}
         self.tell("user_input_transcribed", UserInputTranscribedEvent, **words)
 
-    def failed(self, source: str, error: Exception, reply: Reply | None = None) -> None:
-        """One clear event; too many in a row end the session."""
-        self.mark("error", reply, source=source, message=str(error) or type(error).__name__)
-        logger.warning("%s: %s: %s", source, type(error).__name__, error)
-        logger.debug("%s", source, exc_info=error)
-        if source in MODELS:  # what the application's own code does wrong ends no session
-            self._failures[source] = self._failures.get(source, 0) + 1
-        event = error_event(source, error, self.agent)
-        self.session.report("error", lambda: event)
-        if self._failures.get(source, 0) > self.session.conn_options.max_unrecoverable_errors:
-            self.session.give_up(event.error)
-
-    def _unrecognised(self, seconds: float) -> None:
-        """The user was not understood; when that goes on, the recogniser does not answer."""
-        if seconds < SPOKEN or not self.hearing.recognises:
-            return
-        since = self.memory.wall(self._voice_at)
-        missed: dict[str, object] = {"speech_duration": seconds, "vad_speech_started_at": since}
-        self.tell("user_transcription_timeout", UserTranscriptionTimeoutEvent, **missed)
-        self._mute_utterances += 1
-        if self._mute_utterances % MUTE == 0:
-            why = f"stt_node gave nothing for the last {self._mute_utterances} utterances"
-            self.failed("stt", NodeError(why))
-
-    def recovered(self, source: str) -> None:
-        self._failures.pop(source, None)
-
     def _holder_number(self) -> int | None:
         holder = self.speaking.with_gen(self.machine.gen)
         return holder.number if holder else None
-
-    def _note_marks(self, seen: o.Observation, now: float) -> None:
-        """Remember what the delay of the turn is made of."""
-        match seen:
-            case o.VoiceStarted():
-                self._voice_at, self._detected_at = seen.at, now
-            case o.VoiceStopped():
-                self._marks["last_voice"] = seen.at
-            case o.Transcript():
-                self._mute_utterances = 0
-                self._marks["transcribed"] = now
-                self._marks.setdefault("last_voice", now)
-            case o.Audible():
-                self.recovered("llm")
-                self.recovered("tts")
 
 
 def _interim_results(agent: Agent) -> bool:

@@ -17,9 +17,11 @@ from livekit.agents import (
     UserStateChangedEvent,
     UserTranscriptionTimeoutEvent,
 )
+from livekit.agents import FunctionToolsExecutedEvent as LiveKitToolsExecuted
 from livekit.agents.llm import LLMError
 from livekit.agents.stt import STTError
 from livekit.agents.tts import TTSError
+from pydantic import Field
 
 if TYPE_CHECKING:
     from antiphon.agent import Agent
@@ -32,6 +34,8 @@ EventTypes = Literal[
     "conversation_item_added",
     "agent_false_interruption",
     "user_transcription_timeout",
+    "function_tools_executed",
+    "tool_execution_updated",
     "speech_created",
     "error",
     "close",
@@ -45,12 +49,29 @@ __all__ = [
     "ConversationItemAddedEvent",
     "ErrorEvent",
     "EventTypes",
+    "FunctionToolsExecutedEvent",
     "SpeechCreatedEvent",
     "UserInputTranscribedEvent",
     "UserStateChangedEvent",
     "UserTranscriptionTimeoutEvent",
     "error_event",
 ]
+
+
+class FunctionToolsExecutedEvent(LiveKitToolsExecuted):
+    """The calls of one step and their outputs, before the model answers them.
+
+    A callback may still say `cancel_tool_reply()` or `cancel_agent_handoff()`.
+    """
+
+    hands_over: bool = Field(default=False, exclude=True)
+
+    def cancel_agent_handoff(self) -> None:
+        self.hands_over = False
+
+    @property
+    def has_agent_handoff(self) -> bool:
+        return self.hands_over
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from livekit.agents import ModelSettings, stt, vad
 
@@ -20,7 +20,7 @@ from antiphon.pipeline.observations import Transcript, VoiceStarted, VoiceStoppe
 from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
 
     from livekit import rtc
     from livekit.agents import io
@@ -57,22 +57,50 @@ class Hearing:
         self._audio: Stream[rtc.AudioFrame] | None = None
         self._flushes: list[Callable[[], None]] = []
         self._detect: Callable[[rtc.AudioFrame], None] | None = None
+        self._vad: vad.VAD | None = None
+        self._stt: stt.STT[Any] | None = None
+        self._detecting: asyncio.Task[None] | None = None
+        self._recognising: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._final: asyncio.Future[None] | None = None  # somebody waits for the last words
 
     def start(self) -> None:
         """Open the detector and the recogniser."""
-        voice = self._agent.vad
+        self._open_detector(self._agent.vad)
+        self._open_recogniser()
+
+    def follow(self, agent: Agent) -> None:
+        """Another agent is in charge: keep what both have in common, open what is its own."""
+        old, self._agent = self._agent, agent
+        if agent.vad is not self._vad:
+            self._open_detector(agent.vad)
+        same_node = type(agent).stt_node is type(old).stt_node
+        if agent.stt is not self._stt or not same_node or agent.overrides("stt_node"):
+            self._open_recogniser()
+
+    def _open_detector(self, voice: vad.VAD | None) -> None:
+        self._vad = voice
+        self._detect = None
+        if self._detecting is not None:
+            self._detecting.cancel()
+            self._detecting = None
         if isinstance(voice, Inline):
             detector = voice.detector()
             self._detect = lambda frame: self._on_events(detector.push(frame))
         elif voice is not None:
             stream = voice.stream()
             self._detect = stream.push_frame
-            self._scope.pipe("vad", self._read_voice(stream), ahead=0)
+            self._detecting = self._scope.start("vad", self._read_voice(stream))
+
+    def _open_recogniser(self) -> None:
+        self._stt = self._agent.stt
+        if self._recognising is not None:
+            self._recognising.cancel()
+            self._recognising = self._audio = None
+            self._flushes.clear()
         if self._agent.stt is not None or self._agent.overrides("stt_node"):
             FLUSHES.set(self._flushes)
-            self._scope.start("recognition", self._recognise())
+            self._recognising = self._scope.start("recognition", self._recognise(self._agent))
 
     @property
     def recognises(self) -> bool:
@@ -122,15 +150,14 @@ class Hearing:
                 if session.input.audio_enabled:
                     self.hear(frame)
         except Exception as error:
-            self._conversation.failed("input", error)
+            self._conversation.faults.failed("input", error)
 
-    async def _read_voice(self, stream: vad.VADStream) -> AsyncGenerator[None, None]:
+    async def _read_voice(self, stream: vad.VADStream) -> None:
         try:
             async for event in stream:
                 self._on_events([event])
         finally:
             await stream.aclose()
-        yield
 
     def _on_events(self, events: list[vad.VADEvent]) -> None:
         for event in events:
@@ -146,7 +173,7 @@ class Hearing:
     def _voice_started(self, at: float) -> None:
         self._conversation.observe(VoiceStarted(at, self._conversation.speaking.invites_answer()))
 
-    async def _recognise(self) -> None:
+    async def _recognise(self, agent: Agent) -> None:
         settings = ModelSettings()
         while True:
             self._audio = Stream(10**9, _milliseconds, "stt/audio")
@@ -154,19 +181,19 @@ class Hearing:
             gave = False
             async with Scope("stt") as scope:
                 events: Stream[stt.SpeechEvent | str] = scope.pipe(
-                    "node", items(partial(self._agent.stt_node, audio, settings)), ahead=256
+                    "node", items(partial(agent.stt_node, audio, settings)), ahead=256
                 )
                 try:
                     async for event in events:
                         gave = True
-                        self._conversation.recovered("stt")
+                        self._conversation.faults.recovered("stt")
                         self._on_speech(event)
                 except Exception as error:
-                    self._conversation.failed("stt", error)
+                    self._conversation.faults.failed("stt", error)
                 else:
                     if not gave:
                         why = "stt_node ended without a word; the user is not understood any more"
-                        self._conversation.failed("stt", NodeError(why))
+                        self._conversation.faults.failed("stt", NodeError(why))
                         return
                 audio.close()
             await asyncio.sleep(RETRY)

@@ -64,10 +64,9 @@ class Run:
         self._session.captions.start(self._scope)
         self._prewarm()
         talk.hearing.start()
+        talk.seats.seated(None, self._agent)
         talk.states.agent_is("listening")
         self._session.deliver()
-        if self._agent.overrides("on_enter"):
-            self._scope.start("on_enter", self._guarded("on_enter"))
 
     @property
     def models(self) -> list[object]:
@@ -131,8 +130,7 @@ class Run:
         if self.closed.done():
             return
         talk, session = self.conversation, self._session
-        if self._agent.overrides("on_exit"):
-            await self._guarded("on_exit")
+        await talk.seats.leave(talk.agent)
         talk.hearing.attach(None)
         if reason is not CloseReason.ERROR:
             await talk.hearing.last_words(session.close_timeout)
@@ -144,13 +142,6 @@ class Run:
         talk.tell("close", CloseEvent, error=error, reason=reason)
         session.deliver()
         self.closed.set_result(None)
-
-    async def _guarded(self, hook: str) -> None:
-        try:
-            await getattr(self._agent, hook)()
-        except Exception as error:
-            self.conversation.failed(hook, error)
-            self._session.deliver()
 
     def _adapt(self, sink: io.AudioOutput | None) -> Output | None:
         if sink is None or isinstance(sink, Speaker):

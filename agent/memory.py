@@ -22,11 +22,10 @@ INSTRUCTIONS: Final = "lk.agent_task.instructions"  # LiveKit's id for that mess
 
 
 class Memory:
-    """The session's history and its current agent's, always written together."""
+    """The session's history and those of its agents, always written together."""
 
-    def __init__(self, session: AgentSession[Any], agent: Agent) -> None:
+    def __init__(self, session: AgentSession[Any]) -> None:
         self._session = session
-        self._agent = agent
         self._loop = asyncio.get_running_loop()
         self._start = time.time() - self._loop.time()
 
@@ -40,28 +39,41 @@ class Memory:
             return text
         return llm.ChatMessage(role="user", content=[text], created_at=self.wall())
 
-    def write(self, item: llm.ChatMessage) -> None:
-        """Add an item to both histories."""
-        self._agent.remembered.insert(item)
+    def write(self, item: llm.ChatItem, agent: Agent) -> None:
+        """Add an item to an agent's history and to the session's."""
+        agent.remembered.insert(item)
         self._session.history.insert(item)
 
-    def context(self) -> llm.ChatContext:
-        """What the model is to know now: the instructions and the agent's history."""
-        system = llm.ChatMessage(
-            role="system", content=[self._agent.instructions], id=INSTRUCTIONS, created_at=0.0
-        )
-        items = self._agent.remembered.items
+    def context(self, agent: Agent) -> llm.ChatContext:
+        """What that agent's model is to know now: the instructions and the agent's history."""
+        items = agent.remembered.items
         if items and items[0].id == INSTRUCTIONS:  # it came with a context of somebody else's
             items = items[1:]
-        return llm.ChatContext([system, *items])
+        return llm.ChatContext([_system(agent), *items])
+
+    def refreshed(self, given: llm.ChatContext, told: str, agent: Agent) -> llm.ChatContext:
+        """The context a model was given, with what has been added to the history since.
+
+        What a hook, a node, or instructions for this reply alone had changed in it stays; `told`
+        are the agent's own instructions then, which may be others now.
+        """
+        found = given.copy().merge(agent.remembered, exclude_instructions=True)
+        system = next((item for item in found.items if item.id == INSTRUCTIONS), None)
+        if told != agent.instructions and isinstance(system, llm.ChatMessage):
+            system.content = [(system.text_content or "").replace(told, agent.instructions, 1)]
+        return found
 
     def asking(
-        self, instructions: NotGivenOr[str], chat_ctx: NotGivenOr[llm.ChatContext]
+        self,
+        instructions: NotGivenOr[str],
+        chat_ctx: NotGivenOr[llm.ChatContext],
+        agent: Agent,
     ) -> Callable[[], llm.ChatContext]:
         """The context of a reply with instructions of its own, taken when the model is called."""
 
         def context() -> llm.ChatContext:
-            found = chat_ctx.copy() if isinstance(chat_ctx, llm.ChatContext) else self.context()
+            found = chat_ctx.copy() if isinstance(chat_ctx, llm.ChatContext) else None
+            found = found or self.context(agent)
             if instructions:
                 system = next((i for i in found.items if i.id == INSTRUCTIONS), None)
                 if isinstance(system, llm.ChatMessage):
@@ -71,3 +83,9 @@ class Memory:
             return found
 
         return context
+
+
+def _system(agent: Agent) -> llm.ChatMessage:
+    return llm.ChatMessage(
+        role="system", content=[agent.instructions], id=INSTRUCTIONS, created_at=0.0
+    )

@@ -6,12 +6,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Generic, cast
 
-from livekit.agents import NOT_GIVEN, CloseReason, ModelSettings, NotGivenOr, io
+from livekit.agents import NOT_GIVEN, CloseReason, NotGivenOr, io
 from livekit.agents import llm as llms
 from typing_extensions import TypeVar  # with a default, before 3.13
 
-from antiphon import options
-from antiphon.events import SpeechCreatedEvent
+from antiphon import asked, options
 from antiphon.lifecycle import Run
 from antiphon.nodes import models
 from antiphon.nodes.polish import DEFAULT as DEFAULT_TRANSFORMS
@@ -19,10 +18,8 @@ from antiphon.nodes.polish import Polish
 from antiphon.options import ConnectOptions
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import UsageError
-from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.sentences import Sentences
 from antiphon.reporting import Reporting
-from antiphon.sources import Said, SaidAudio
 from antiphon.states import Captions
 
 if TYPE_CHECKING:
@@ -65,6 +62,8 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         user_away_timeout: float | None = 15.0,
         session_close_transcript_timeout: float = 2.0,
         conn_options: ConnectOptions | None = None,
+        tools: list[llms.Tool | llms.Toolset] | None = None,
+        max_tool_steps: int = 3,
     ) -> None:
         super().__init__()
         self.stt = models.loaded(models.load_stt, stt)
@@ -73,6 +72,8 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         self.tts = models.loaded(models.load_tts, tts)
         self.options = options.resolve(turn_handling)
         self.polish, self.chunker = Polish(tts_text_transforms), tokenizer
+        self.tools = list(tools or [])
+        self.max_tool_steps = max_tool_steps
         self.user_away_timeout = user_away_timeout
         self.close_timeout = session_close_transcript_timeout
         self.conn_options = conn_options or ConnectOptions()
@@ -158,6 +159,10 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         if self._run is not None:
             self._run.shutdown(drain=False, reason=CloseReason.ERROR, error=error)
 
+    def update_agent(self, agent: Agent) -> None:
+        """Hand over to `agent` when the current one has said what it is saying."""
+        self.conversation.answers.hand_over(agent)
+
     # Speaking.
 
     def say(
@@ -169,15 +174,13 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         add_to_chat_ctx: bool = True,
     ) -> SpeechHandle:
         """Say `text`; with `audio`, play that instead of asking a voice."""
-        talk = self.conversation
-        if audio is NOT_GIVEN:
-            source = Said(talk.speaking.voice(), text, name="say", remembered=add_to_chat_ctx)
-        else:
-            sound = cast("AsyncIterable[rtc.AudioFrame]", audio)
-            voice = talk.speaking.voice()
-            source = SaidAudio(voice, text, sound, name="say", remembered=add_to_chat_ctx)
-        handle = talk.speaking.speak(source, talk.speaking.kind(Kind.SPEECH, allow_interruptions))
-        return self._created(handle, "say")
+        return asked.say(
+            self.conversation,
+            text,
+            None if audio is NOT_GIVEN else cast("AsyncIterable[rtc.AudioFrame]", audio),
+            allow_interruptions,
+            remembered=add_to_chat_ctx,
+        )
 
     def generate_reply(
         self,
@@ -185,19 +188,14 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         user_input: NotGivenOr[str | llms.ChatMessage] = NOT_GIVEN,
         instructions: NotGivenOr[str] = NOT_GIVEN,
         tool_choice: NotGivenOr[llms.ToolChoice] = NOT_GIVEN,
+        tools: NotGivenOr[list[str]] = NOT_GIVEN,
         allow_interruptions: NotGivenOr[bool] = NOT_GIVEN,
         chat_ctx: NotGivenOr[llms.ChatContext] = NOT_GIVEN,
         input_modality: str = "text",
     ) -> SpeechHandle:
         """Have the model speak; it sees the history as it is when its turn to speak comes."""
-        talk = self.conversation
-        if user_input is not NOT_GIVEN:
-            talk.write(talk.memory.user_message(cast("str | llms.ChatMessage", user_input)))
-        context = talk.memory.asking(instructions, chat_ctx)
-        settings = ModelSettings(tool_choice=tool_choice)
-        source = talk.speaking.generated(context, "generate_reply", settings)
-        handle = talk.speaking.speak(source, talk.speaking.kind(Kind.SPEECH, allow_interruptions))
-        return self._created(handle, "generate_reply")
+        asking = asked.Asking(instructions, chat_ctx, tool_choice, tools, allow_interruptions)
+        return asked.generate(self.conversation, user_input, asking)
 
     def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
         """End what is being said, and what waits to be said up to the first protected speech."""
@@ -226,12 +224,6 @@ class AgentSession(Reporting, Generic[Userdata_T]):
     @property
     def deciding(self) -> bool:
         return self._run is not None and self._run.conversation.deciding
-
-    def _created(self, handle: SpeechHandle, source: str) -> SpeechHandle:
-        speech = {"speech_handle": handle, "source": source, "user_initiated": True}
-        self.conversation.tell("speech_created", SpeechCreatedEvent, **speech)
-        self.deliver()
-        return handle
 
     def _changed(self, *_: object) -> None:
         """An input or output was attached, replaced, or taken away."""

@@ -6,16 +6,19 @@ run is foreign code, in the reply's leaf tasks.
 
 from __future__ import annotations
 
+import logging
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from livekit.agents import FlushSentinel, llm
 
+from antiphon.function_tools import effect_of
 from antiphon.nodes.edge import items
 from antiphon.nodes.llm import thoughts
 from antiphon.nodes.tts import sounds
+from antiphon.pipeline.calls import Call
 from antiphon.pipeline.source import VoiceDisabled
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
     from antiphon.nodes.polish import Polish
     from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.source import Chunker, Thought
+
+
+logger = logging.getLogger("antiphon.sources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +102,42 @@ class Generated(Said):
         self,
         voice: Voice,
         context: Callable[[], llm.ChatContext],
-        tools: list[llm.Tool],
+        tools: llm.ToolContext,
         *,
         name: str,
     ) -> None:
         super().__init__(voice, "", name=name)
+        self.tools = tools
+        self.given = llm.ChatContext.empty()  # what the model was called with
+        self._told = ""  # the agent's instructions in it
         self._context = context
-        self._tools = tools
+
+    def next(
+        self, settings: ModelSettings, refreshed: Callable[[llm.ChatContext, str], llm.ChatContext]
+    ) -> Generated:
+        """The step after the tools: it sees what they gave, and what was said meanwhile."""
+        voice, given, told = replace(self.voice, settings=settings), self.given, self._told
+        return Generated(voice, lambda: refreshed(given, told), self.tools, name=self.name)
+
+    def _take(self) -> llm.ChatContext:
+        self.given, self._told = self._context(), self.voice.agent.instructions
+        return self.given
 
     async def think(self) -> AsyncGenerator[Thought, None]:
         agent, settings = self.voice.agent, self.voice.settings
         chunks: AsyncGenerator[Chunk, None] = items(
-            lambda: agent.llm_node(self._context(), self._tools, settings),
+            lambda: agent.llm_node(self._take(), self.tools.flatten(), settings),
             single=(str, llm.ChatChunk, FlushSentinel),
         )
         async with aclosing(thoughts(chunks)) as parts:
             async for thought in parts:
-                yield thought
+                if not isinstance(thought, Call):
+                    yield thought
+                elif settings.tool_choice == "none":
+                    logger.warning("the model called a tool though it was told not to; ignored")
+                else:
+                    wanted = cast("llm.FunctionToolCall", thought.what)
+                    yield Call(wanted, effect_of(self.tools.get_function_tool(wanted.name)))
 
 
 class SaidAudio(Said):

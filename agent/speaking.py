@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import math
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from livekit.agents import NOT_GIVEN, ModelSettings, NotGivenOr, llm
 
+from antiphon.context import CALL
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.interruption import invites_answer
@@ -18,8 +22,13 @@ from antiphon.speech import SpeechHandle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from antiphon.agent import Agent
     from antiphon.conversation import Conversation
     from antiphon.pipeline.streams import Scope
+
+logger = logging.getLogger("antiphon.speaking")
+
+TOOLS_LIMIT: Final = 30.0  # seconds that tools may hold up the agent that takes over
 
 
 class Speaking:
@@ -44,13 +53,14 @@ class Speaking:
 
     def prepare(self, message: llm.ChatMessage) -> Reply:
         """A draft: an answer to a message that is not in history yet."""
-        context = self._conversation.memory.context()
+        context = self._conversation.memory.context(self._conversation.agent)
         context.items.append(message)
         return self._new(self.generated(lambda: context, "answer"), Kind.ANSWER, None)
 
     def answer(self, turn: int, context: Callable[[], llm.ChatContext] | None) -> SpeechHandle:
         """Answer a turn that is in history, or a context that a hook has changed."""
-        source = self.generated(context or self._conversation.memory.context, "answer")
+        talk = self._conversation
+        source = self.generated(context or partial(talk.memory.context, talk.agent), "answer")
         return self.speak(source, self.kind(Kind.ANSWER, NOT_GIVEN), turn=turn)
 
     def generated(
@@ -58,11 +68,17 @@ class Speaking:
         context: Callable[[], llm.ChatContext],
         name: str,
         settings: ModelSettings | None = None,
+        tools: llm.ToolContext | None = None,
     ) -> Generated:
-        tools = [
-            tool for tool in self._conversation.agent.tools if not isinstance(tool, llm.Toolset)
-        ]
-        return Generated(self.voice(settings), context, tools, name=name)
+        toolbox = self._conversation.tools
+        tools = tools or toolbox.offered()
+        return Generated(self.voice(settings), lambda: toolbox.prompt(context()), tools, name=name)
+
+    def settings(self, tool_choice: NotGivenOr[llm.ToolChoice]) -> ModelSettings:
+        """Inside a tool the model is to talk, unless it is asked for more."""
+        if tool_choice is NOT_GIVEN and CALL.get() is not None:
+            return ModelSettings(tool_choice="none")
+        return ModelSettings(tool_choice=tool_choice)
 
     def voice(self, settings: ModelSettings | None = None) -> Voice:
         """How the current agent speaks now."""
@@ -90,6 +106,24 @@ class Speaking:
 
     # Those there are.
 
+    def resting(self) -> int:
+        """How many have left the floor while their tools run."""
+        return sum(reply.resting for reply in self._replies)
+
+    def supersede(self) -> None:
+        """A newer turn is answered: what rests until its tools are done will not be said."""
+        for reply in [r for r in self._replies if r.resting and r.kind is not Kind.PROTECTED]:
+            reply.cut()
+
+    async def finished(self, agent: Agent) -> None:
+        """Wait until nothing of that agent's is being said, or waits for its tools."""
+        while ours := [pair for pair in self._replies.items() if _is_of(pair[0], agent)]:
+            done, _ = await asyncio.wait([h.ended for _, h in ours], timeout=TOOLS_LIMIT)
+            if not done and all(reply.resting for reply, _ in ours):
+                for reply, handle in ours:
+                    logger.warning("%s waits for its tools for too long; given up", handle.id)
+                    reply.cut()
+
     def __len__(self) -> int:
         return len(self._replies)
 
@@ -110,8 +144,8 @@ class Speaking:
         reply = self.with_gen(self._conversation.machine.gen)
         if reply is None:
             return False
-        remaining = reply.remaining()
-        said = reply.said() if remaining < math.inf or reply.step.ledger.queued else ""
+        remaining = reply.step.remaining()
+        said = reply.step.said() if remaining < math.inf or reply.step.ledger.queued else ""
         return invites_answer(said, remaining)
 
     # Ending them.
@@ -158,3 +192,8 @@ class Speaking:
             reply.cut()
         for reply in list(self._replies):
             reply.cut()
+
+
+def _is_of(reply: Reply, agent: Agent) -> bool:
+    source = reply.step.source
+    return reply.confirmed and isinstance(source, Said) and source.voice.agent is agent

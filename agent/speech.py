@@ -35,6 +35,7 @@ class SpeechHandle:
         self._speaking = speaking
         self._id = name
         self._items: list[llm.ChatItem] = []
+        self._watchers: list[Callable[[llm.ChatItem], object]] = []
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._callbacks: dict[Callable[[SpeechHandle], object], None] = {}
 
@@ -47,9 +48,21 @@ class SpeechHandle:
         """What it has added to the history so far."""
         return self._items
 
+    def added(self, item: llm.ChatItem) -> None:
+        """Called by the session for each item, as it comes to be."""
+        if not any(item is known for known in self._items):
+            self._items.append(item)
+            for watch in list(self._watchers):
+                watch(item)
+
+    def watch(self, seen: Callable[[llm.ChatItem], object]) -> None:
+        """Have `seen` called with every item it adds from now on."""
+        self._watchers.append(seen)
+
     @property
     def num_steps(self) -> int:
-        return 1
+        """How often the model was asked: once, and once more after each step with tools."""
+        return self._reply.steps
 
     @property
     def interrupted(self) -> bool:
@@ -69,6 +82,11 @@ class SpeechHandle:
         if self.interrupted and not value:
             raise RuntimeError("this speech is interrupted already; it cannot be protected now")
         self._speaking.protect(self._reply, not value)
+
+    @property
+    def ended(self) -> asyncio.Future[None]:
+        """Done when the speech is; for who waits for several."""
+        return self._done
 
     def done(self) -> bool:
         return self._done.done()

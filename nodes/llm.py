@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, FlushSentinel, llm
 
+from antiphon.pipeline.calls import Call
 from antiphon.pipeline.source import Flush, Thought
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ async def chat(
 
 
 async def thoughts(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Thought, None]:
-    """What of a model's chunks the reply engine reads: text, and the ends of segments."""
+    """What of a model's chunks the reply engine reads: text, ends of segments, tool calls."""
     async with aclosing(chunks):
         async for chunk in chunks:
             match chunk:
@@ -47,8 +48,11 @@ async def thoughts(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Though
                 case FlushSentinel():
                     yield Flush.SEGMENT
                 case llm.ChatChunk():
-                    if chunk.delta is not None and chunk.delta.content:
-                        yield chunk.delta.content
+                    if chunk.delta is not None:
+                        if chunk.delta.content:
+                            yield chunk.delta.content
+                        for call in chunk.delta.tool_calls:
+                            yield Call(call)
                 case _:
                     kind = type(chunk).__name__
                     raise TypeError(f"llm_node gave {kind}: give str, ChatChunk or FlushSentinel")

@@ -9,6 +9,7 @@ from antiphon.pipeline.observations import Draft, Drop
 
 if TYPE_CHECKING:
     from antiphon.pipeline.observations import Decision
+    from antiphon.pipeline.turn_table import Rules
 
 
 class Drafts:
@@ -22,6 +23,11 @@ class Drafts:
     def standing(self) -> bool:
         """There is a prepared reply."""
         return self._text is not None
+
+    def wanted(self, rules: Rules, spoken: float) -> bool:
+        """May another be prepared, in a turn of `spoken` seconds?"""
+        fresh = not rules.manual and not self.standing
+        return fresh and self.made < rules.drafts and spoken <= rules.draft_max_speech
 
     def make(self, text: str, out: list[Decision]) -> None:
         """Prepare a reply to `text`."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from antiphon.pipeline.ledger import Ledger
-    from antiphon.pipeline.source import Chunker, Source, Thought
+    from antiphon.pipeline.source import Chunker, Source, Text
     from antiphon.pipeline.streams import Stream
 
 logger = logging.getLogger("antiphon.reply")
@@ -33,7 +33,7 @@ class Feed:
     def __init__(
         self,
         source: Source,
-        thoughts: Stream[Thought],
+        thoughts: Stream[Text],
         ledger: Ledger,
         *,
         patience: float,
@@ -111,7 +111,7 @@ class Feed:
             finally:
                 self.asking = False
 
-    def _take(self, chunker: Chunker, thought: Thought, now: float) -> None:
+    def _take(self, chunker: Chunker, thought: Text, now: float) -> None:
         if isinstance(thought, Flush):
             self._segment_ended = True
             chunker.flush()
@@ -141,7 +141,7 @@ class Segment:
         return spoken
 
 
-async def only_text(thoughts: Stream[Thought], patience: float) -> AsyncGenerator[str, None]:
+async def only_text(thoughts: Stream[Text], patience: float) -> AsyncGenerator[str, None]:
     """The text of a model that nobody will speak; NodeTimeout after `patience` silent seconds."""
     while True:
         try:

@@ -70,6 +70,13 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Working:
+    """So many replies have left the floor while their tools run."""
+
+    replies: int
+
+
+@dataclass(frozen=True, slots=True)
 class Protect:
     """The reply on the floor may no longer (or may again) be interrupted."""
 
@@ -108,8 +115,8 @@ class Tick:
 
 
 Observation = (
-    VoiceStarted | VoiceStopped | Transcript | Score | Granted | Audible | Gone | Protect
-) | (CommitNow | Clear | Interrupt | Closed | Tick)
+    VoiceStarted | VoiceStopped | Transcript | Score | Granted | Audible | Gone | Working
+) | (Protect | CommitNow | Clear | Interrupt | Closed | Tick)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
+from antiphon.pipeline.calls import Call
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
+    from antiphon.pipeline.calls import Work
     from antiphon.pipeline.floor import Line
     from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.observations import Observation
     from antiphon.pipeline.pace import Pace
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.reply import Reply
+    from antiphon.pipeline.step import Step
     from antiphon.pipeline.streams import Strays
 
 
@@ -24,7 +28,8 @@ class Flush(Enum):
     SEGMENT = "segment"
 
 
-Thought = str | Flush
+Text = str | Flush
+Thought = Text | Call
 
 
 class VoiceDisabled(Exception):
@@ -99,8 +104,14 @@ class Stage(Protocol):
 
     def mark(self, kind: str, reply: Reply, **detail: object) -> None: ...
 
-    def remember(self, reply: Reply, said: str) -> None:
+    def remember(self, reply: Reply, step: Step) -> None:
         """Write what was heard of a step into history, once."""
+
+    def work(self, reply: Reply, step: Step) -> Work:
+        """Who runs the tools of a step."""
+
+    def resting(self) -> None:
+        """A reply has left the floor, or is back in line, because of its tools."""
 
     def caption(self, reply: Reply) -> None:
         """More of the reply has been heard."""

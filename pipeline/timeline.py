@@ -16,8 +16,12 @@ A record is `{t, kind, turn, reply, …}`: `t` in seconds since the session star
 | flush, unrecognised | ask for final words; sounds of so many `seconds` had no words |
 | user_is, agent_is | the states |
 | reply_started | `source`: answer, say, generate_reply …; `draft` |
-| model_called, first_token, first_chunk, first_sound | marks of a reply |
+| model_called, first_token, first_chunk, first_sound | marks of a step of a reply |
+| working | so many `replies` have left the floor while their tools run |
+| tool_started, tool_ended | `name`, `call`; `error`: the tool failed or was not run |
+| tools_ended | every call of a step is answered, and the next step begins |
 | hook_started, hook_ended | on_user_turn_completed, where it is overridden |
+| handoff | another agent is in charge: `to` |
 | message | history changed: `role`, `text`, `interrupted` |
 | delay | `parts` of a turn's delay in seconds, and their `total`; see `delays` |
 | stopped | a barge-in: seconds from the `voice` and from its `detection` to silence |
@@ -93,6 +97,7 @@ PARTS: Final = (
     ("recognition", "transcribed"),
     ("endpointing", "committed"),
     ("hook", "hooked"),
+    ("tools", "tools_ended"),
     ("model", "first_token"),
     ("chunk", "first_chunk"),
     ("voice", "first_sound"),
@@ -110,6 +115,8 @@ def delays(last_voice: float, marks: Mapping[str, float]) -> dict[str, int]:
     reached = _micros(last_voice)
     end = max(reached, _micros(marks["audible"]))
     for name, mark in PARTS:
+        if name == "tools" and mark not in marks:
+            continue
         at = min(max(reached, _micros(marks.get(mark, last_voice))), end)
         parts[name] = at - reached
         reached = at

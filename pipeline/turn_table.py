@@ -1,7 +1,8 @@
 """The transitions of turn-taking, as two tables that are also their documentation.
 
 A row reads: in this state, on this cue, go there and do that to the reply on the floor. A pair
-that is not in a table changes nothing. `turns.py` finds out which cue an observation is.
+that is not in a table changes nothing. Where a row leads to FREE while tools run, it leads to
+WORKING. `turns.py` finds out which cue an observation is.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Floor(Enum):
     """Where the reply that has the floor is."""
 
     FREE = "free"
+    WORKING = "working"  # nobody has it, and tools run whose reply will come
     WAITING = "waiting"  # granted, no sound yet
     STAYED = "stayed"  # held before its first sound
     AUDIBLE = "audible"
@@ -51,6 +53,8 @@ class Cue(Enum):
     PROTECT = "may not be interrupted any more"
     UNPROTECT = "may be interrupted again"
     GONE = "left the floor"
+    WORK = "tools run for a reply"
+    NO_WORK = "no tool runs any more"
     INTERRUPT = "the application interrupts"
     FORCE = "the application interrupts, protected or not"
 
@@ -65,10 +69,14 @@ class Act(Enum):
 
 HELD: Final = (Floor.STAYED, Floor.PAUSED)
 
+UNHELD: Final = (Floor.FREE, Floor.WORKING)
+
 FLOOR: Final[dict[tuple[Floor, Cue], tuple[Floor, tuple[Act, ...]]]] = {
-    (Floor.FREE, Cue.GRANTED): (Floor.WAITING, ()),
-    (Floor.FREE, Cue.GRANTED_HELD): (Floor.STAYED, (Act.PAUSE,)),
-    (Floor.FREE, Cue.GRANTED_PROTECTED): (Floor.GUARDED, ()),
+    **{(f, Cue.GRANTED): (Floor.WAITING, ()) for f in UNHELD},
+    **{(f, Cue.GRANTED_HELD): (Floor.STAYED, (Act.PAUSE,)) for f in UNHELD},
+    **{(f, Cue.GRANTED_PROTECTED): (Floor.GUARDED, ()) for f in UNHELD},
+    (Floor.FREE, Cue.WORK): (Floor.WORKING, ()),
+    (Floor.WORKING, Cue.NO_WORK): (Floor.FREE, ()),
     (Floor.WAITING, Cue.SOUNDED): (Floor.AUDIBLE, ()),
     (Floor.WAITING, Cue.VOICE): (Floor.STAYED, (Act.PAUSE,)),
     (Floor.WAITING, Cue.HOLDING_WORDS): (Floor.STAYED, (Act.PAUSE,)),
@@ -90,12 +98,12 @@ FLOOR: Final[dict[tuple[Floor, Cue], tuple[Floor, tuple[Act, ...]]]] = {
     (Floor.GUARDED, Cue.SOUNDED): (Floor.PROTECTED, ()),
     (Floor.GUARDED, Cue.UNPROTECT): (Floor.WAITING, ()),
     (Floor.PROTECTED, Cue.UNPROTECT): (Floor.AUDIBLE, ()),
-    **{(f, Cue.GONE): (Floor.FREE, ()) for f in Floor if f is not Floor.FREE},
-    **{(f, Cue.FORCE): (Floor.FREE, (Act.CUT,)) for f in Floor if f is not Floor.FREE},
+    **{(f, Cue.GONE): (Floor.FREE, ()) for f in Floor if f not in UNHELD},
+    **{(f, Cue.FORCE): (Floor.FREE, (Act.CUT,)) for f in Floor if f not in UNHELD},
     **{
         (f, Cue.INTERRUPT): (Floor.FREE, (Act.CUT,))
         for f in Floor
-        if f not in (Floor.FREE, Floor.GUARDED, Floor.PROTECTED)
+        if f not in (*UNHELD, Floor.GUARDED, Floor.PROTECTED)
     },
 }
 
@@ -109,6 +117,7 @@ USER: Final[dict[tuple[User, Cue], User]] = {
 
 AGENT_IS: Final = {
     Floor.FREE: "listening",
+    Floor.WORKING: "thinking",
     Floor.WAITING: "thinking",
     Floor.STAYED: "thinking",
     Floor.AUDIBLE: "speaking",

@@ -23,7 +23,18 @@ from antiphon.pipeline.drafts import Drafts
 from antiphon.pipeline.endpointing import patience
 from antiphon.pipeline.interruption import counts
 from antiphon.pipeline.observations import Kind
-from antiphon.pipeline.turn_table import AGENT_IS, FLOOR, HELD, USER, Act, Cue, Floor, Rules, User
+from antiphon.pipeline.turn_table import (
+    AGENT_IS,
+    FLOOR,
+    HELD,
+    UNHELD,
+    USER,
+    Act,
+    Cue,
+    Floor,
+    Rules,
+    User,
+)
 from antiphon.pipeline.utterance import Utterance
 
 if TYPE_CHECKING:
@@ -41,6 +52,7 @@ class Turns:
         self.floor = Floor.FREE
         self.gen: int | None = None  # the reply on the floor
         self.kind = Kind.ANSWER
+        self._working = False  # tools run for a reply that has left the floor
         self._words = Utterance()
         self._language: str | None = None
         self._answers = False  # "yes" would be an answer (VoiceStarted.answers)
@@ -96,6 +108,9 @@ class Turns:
                 self._on_granted(seen, out)
             case o.Audible() | o.Gone() | o.Protect():
                 self._on_reply(seen, out)
+            case o.Working():
+                self._working = seen.replies > 0
+                self._act(Cue.WORK if self._working else Cue.NO_WORK, out)
             case o.Interrupt():
                 self._act(Cue.FORCE if seen.force else Cue.INTERRUPT, out, "application")
             case o.CommitNow():
@@ -304,15 +319,8 @@ class Turns:
         free = self.floor is Floor.FREE
         self._drafts.drop_unless(self.text if free else None, out)
         since = self._last_voice if self._voice_since is None else self._voice_since
-        if (
-            free
-            and self._words.settled
-            and self.user is User.ENDING
-            and not self.rules.manual
-            and not self._drafts.standing
-            and self._drafts.made < self.rules.drafts
-            and self._last_voice - since <= self.rules.draft_max_speech
-        ):
+        settled = self._words.settled and self.user is User.ENDING
+        if free and settled and self._drafts.wanted(self.rules, self._last_voice - since):
             self._drafts.make(self.text, out)
 
     def _over(self, out: list[o.Decision]) -> None:
@@ -328,17 +336,14 @@ class Turns:
         row = FLOOR.get((self.floor, cue))
         if row is None:
             return
-
-        gen, before = self.gen, self.floor
-        assert gen is not None
-        self.floor, acts = row
-        if Act.PAUSE in acts:
-            out.append(o.Pause(gen))
-        if Act.RESUME in acts:
-            out.append(o.Resume(gen))
-        if Act.CUT in acts:
-            out.append(o.Cut(gen, why))
-        if self.floor is Floor.FREE:
+        before, (self.floor, acts) = self.floor, row
+        if self.floor is Floor.FREE and self._working:
+            self.floor = Floor.WORKING
+        for act in acts:
+            assert self.gen is not None
+            held = o.Pause(self.gen) if act is Act.PAUSE else o.Resume(self.gen)
+            out.append(o.Cut(self.gen, why) if act is Act.CUT else held)
+        if self.floor in UNHELD:
             self.gen = None
         if AGENT_IS[self.floor] != AGENT_IS[before]:
             out.append(o.AgentIs(AGENT_IS[self.floor]))

@@ -24,6 +24,7 @@ def test_a_turn_is_reported_in_the_order_in_which_it_happens() -> None:
         for _, name, event in call.events
     ]
     assert named == [
+        ("conversation_item_added", None),
         ("agent_state_changed", "listening"),
         ("user_state_changed", "speaking"),
         ("user_input_transcribed", "zaza"),
@@ -38,7 +39,10 @@ def test_a_turn_is_reported_in_the_order_in_which_it_happens() -> None:
     ]
     heard = call.reported("user_input_transcribed")
     assert [event.is_final for event in heard] == [False, True]
-    assert [e.item.role for e in call.reported("conversation_item_added")] == ["user", "assistant"]
+    items = [event.item for event in call.reported("conversation_item_added")]
+    assert [getattr(item, "role", item.type) for item in items] == [
+        *("agent_handoff", "user", "assistant")
+    ]
 
 
 def test_speeches_of_the_application_are_reported_when_they_are_made() -> None:

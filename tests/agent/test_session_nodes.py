@@ -311,7 +311,7 @@ async def test_a_session_without_a_voice_writes_its_answers() -> None:
     await session.generate_reply(user_input="Zu?")
     await session.generate_reply(user_input="Za?")
     await session.aclose()
-    texts = [item.text_content for item in session.history.items]  # type: ignore[union-attr]
+    texts = [item.text_content for item in session.history.messages()]
     assert texts == ["Zu?", "Zaza zeze.", "Za?", "Zizi zozo."]
     assert [segment.strip() for segment in captions.segments] == ["Zaza zeze.", "Zizi zozo.", ""]
 

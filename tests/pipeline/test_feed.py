@@ -10,10 +10,10 @@ from antiphon.pipeline.errors import NodeTimeout
 from antiphon.pipeline.feed import Feed, note_shown, only_text
 from antiphon.pipeline.ledger import Ledger, Sound
 from antiphon.pipeline.pace import Pace
-from antiphon.pipeline.source import Flush, Thought
+from antiphon.pipeline.source import Flush, Text
 from antiphon.pipeline.streams import Scope, Stream
 
-Piece = tuple[float, Thought | Exception]
+Piece = tuple[float, Text | Exception]
 
 
 class Words:
@@ -48,7 +48,7 @@ class Script:
     def __init__(self, *pieces: Piece) -> None:
         self._pieces = pieces
 
-    async def think(self) -> AsyncIterator[Thought]:
+    async def think(self) -> AsyncIterator[Text]:
         for when, piece in self._pieces:
             await asyncio.sleep(when - asyncio.get_running_loop().time())
             if isinstance(piece, Exception):
@@ -101,7 +101,7 @@ class Reading:
         await self.gate.wait()
 
 
-def _one(thought: Thought) -> int:
+def _one(thought: Text) -> int:
     return 1
 
 
@@ -171,7 +171,7 @@ async def test_a_feed_asks_only_while_it_waits_for_text() -> None:
     async with Scope("s") as scope:
         scope.start("reading", reading.read())
         await asyncio.sleep(0.5)
-        stream: Stream[Thought] = Stream(9)
+        stream: Stream[Text] = Stream(9)
         feed = Feed(
             *(Script(), stream, Ledger(1, Pace())),
             patience=9.0,

@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Callable
 
-from antiphon.pipeline.turn_table import AGENT_IS, FLOOR, HELD, USER, Act, Cue, Floor, User
-from tests.pipeline import test_turn_replies, test_turns
+from antiphon.pipeline.turn_table import AGENT_IS, FLOOR, HELD, UNHELD, USER, Act, Cue, Floor, User
+from tests.pipeline import test_turn_replies, test_turn_tools, test_turns
 from tests.pipeline.turning import TAKEN
 
 
@@ -12,7 +12,7 @@ def scenarios() -> list[Callable[[], None]]:
     """The tests of the machine that need no arguments."""
     return [
         test
-        for module in (test_turns, test_turn_replies)
+        for module in (test_turns, test_turn_replies, test_turn_tools)
         for name, test in inspect.getmembers(module, inspect.isfunction)
         if name.startswith("test_") and not inspect.signature(test).parameters
     ]
@@ -33,8 +33,9 @@ def test_a_reply_is_paused_into_a_held_state_and_resumed_out_of_one() -> None:
 
 def test_a_reply_leaves_the_floor_by_itself_or_is_cut() -> None:
     for (before, cue), (after, acts) in FLOOR.items():
-        assert before is not Floor.FREE or after is not Floor.FREE
-        assert (Act.CUT in acts) == (after is Floor.FREE and cue is not Cue.GONE)
+        assert before is not after
+        ends = before not in UNHELD and after is Floor.FREE
+        assert (Act.CUT in acts) == (ends and cue is not Cue.GONE)
 
 
 def test_every_state_leads_back_to_where_it_began() -> None:

@@ -1,0 +1,71 @@
+"""What the application asks to be said: `say` and `generate_reply`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from livekit.agents import NOT_GIVEN, NotGivenOr, llm
+
+from antiphon.events import SpeechCreatedEvent
+from antiphon.pipeline.observations import Kind
+from antiphon.sources import Said, SaidAudio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
+
+    from livekit import rtc
+
+    from antiphon.conversation import Conversation
+    from antiphon.speech import SpeechHandle
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """How a reply is asked for; what is left out is as for an answer to the user."""
+
+    instructions: NotGivenOr[str] = NOT_GIVEN
+    chat_ctx: NotGivenOr[llm.ChatContext] = NOT_GIVEN
+    tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN
+    tools: NotGivenOr[list[str]] = NOT_GIVEN
+    allow_interruptions: NotGivenOr[bool] = NOT_GIVEN
+
+
+def say(
+    talk: Conversation,
+    text: str | AsyncIterable[str],
+    audio: AsyncIterable[rtc.AudioFrame] | None,
+    allow_interruptions: NotGivenOr[bool],
+    *,
+    remembered: bool,
+) -> SpeechHandle:
+    """Have text said, or ready audio played, when its turn comes."""
+    voice, kind = talk.speaking.voice(), talk.speaking.kind(Kind.SPEECH, allow_interruptions)
+    source = Said(voice, text, name="say", remembered=remembered)
+    if audio is not None:
+        source = SaidAudio(voice, text, audio, name="say", remembered=remembered)
+    return _created(talk, talk.speaking.speak(source, kind), "say")
+
+
+def generate(
+    talk: Conversation, user_input: NotGivenOr[str | llm.ChatMessage], asking: Asking
+) -> SpeechHandle:
+    """Have the model speak when its turn comes; `user_input` is in history at once."""
+    if user_input is not NOT_GIVEN:
+        message = talk.memory.user_message(cast("str | llm.ChatMessage", user_input))
+        talk.write(message, talk.agent)
+    source = talk.speaking.generated(
+        talk.memory.asking(asking.instructions, asking.chat_ctx, talk.agent),
+        "generate_reply",
+        talk.speaking.settings(asking.tool_choice),
+        talk.tools.offered(asking.tools),
+    )
+    kind = talk.speaking.kind(Kind.SPEECH, asking.allow_interruptions)
+    return _created(talk, talk.speaking.speak(source, kind), "generate_reply")
+
+
+def _created(talk: Conversation, handle: SpeechHandle, source: str) -> SpeechHandle:
+    speech = {"speech_handle": handle, "source": source, "user_initiated": True}
+    talk.tell("speech_created", SpeechCreatedEvent, **speech)
+    talk.session.deliver()
+    return handle

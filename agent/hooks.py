@@ -1,0 +1,42 @@
+"""Running an agent's hooks: `on_enter`, `on_exit`, `on_user_turn_completed`.
+
+Hooks are the application's code. Each runs in a task of its own and its error is a value, so that
+whoever waits for it decides what comes of that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from antiphon.context import INSIDE, Inside
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from antiphon.agent import Agent
+    from antiphon.conversation import Conversation
+
+
+async def outcome(hook: Awaitable[None]) -> Exception | None:
+    """Run a hook; its error is a result, for whoever waits for it."""
+    try:
+        await hook
+    except Exception as error:
+        return error
+    return None
+
+
+async def enter(conversation: Conversation, agent: Agent) -> None:
+    """Run `on_enter`, in the calling task."""
+    INSIDE.set(Inside(conversation, agent, entering=True))
+    if error := await outcome(agent.on_enter()):
+        conversation.faults.failed("on_enter", error)
+        conversation.session.deliver()
+
+
+async def leave(conversation: Conversation, agent: Agent) -> None:
+    """Run `on_exit`, in the calling task."""
+    INSIDE.set(Inside(conversation, agent))
+    if error := await outcome(agent.on_exit()):
+        conversation.faults.failed("on_exit", error)
+        conversation.session.deliver()

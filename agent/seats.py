@@ -1,0 +1,94 @@
+"""Which agent is in charge: handoffs replace it, and an `AgentTask` sits down over it for a while.
+
+Every agent in charge has a queue of the user's turns (`Answers`). A handoff puts another agent at
+the same queue; an `AgentTask` brings its own, on top, and takes it away when it is done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from livekit.agents import llm
+
+from antiphon import hooks
+from antiphon.answers import Answers
+from antiphon.events import ConversationItemAddedEvent
+
+if TYPE_CHECKING:
+    from antiphon.agent import Agent
+    from antiphon.conversation import Conversation
+    from antiphon.pipeline.streams import Scope
+
+logger = logging.getLogger("antiphon.seats")
+
+
+class Seats:
+    """Mutable state: the queues, the lowest first; and who wants to sit over whom."""
+
+    def __init__(self, conversation: Conversation, scope: Scope, agent: Agent) -> None:
+        self._conversation = conversation
+        self._scope = scope
+        self._stack = [Answers(conversation, scope, agent)]
+        self._turns: dict[Agent, asyncio.Lock] = {}
+
+    @property
+    def answers(self) -> Answers:
+        """The queue of the agent in charge."""
+        return self._stack[-1]
+
+    def turn(self, agent: Agent) -> asyncio.Lock:
+        """Held by the one task that sits over `agent`; others who want to wait for it."""
+        return self._turns.setdefault(agent, asyncio.Lock())
+
+    def sit(self, task: Agent) -> None:
+        """`task` is in charge from now on, over the agent that was."""
+        below = self.answers
+        below.drop()
+        self._stack.append(Answers(self._conversation, self._scope, task))
+        self.seated(below.agent, task)
+
+    def rise(self, task: Agent) -> bool:
+        """`task` is done; the agent below is in charge again. False when `task` was not."""
+        if self.answers.agent is not task or len(self._stack) == 1:
+            self._stack = [a for a in self._stack if a.agent is not task] or self._stack
+            logger.warning("%s is done, but another agent has taken over meanwhile", task.id)
+            return False
+        self._stack.pop().close()
+        self.seated(task, self.answers.agent, again=True)
+        return True
+
+    def seated(self, old: Agent | None, new: Agent, *, again: bool = False) -> None:
+        """`new` is in charge: the session hears with its ears, and it says what it wants to."""
+        talk = self._conversation
+        if old is not new and old is not None and not self._sits(old):
+            old.leave()
+        if not again:
+            new.join(talk.session)
+        item = llm.AgentHandoff(
+            old_agent_id=old.id if old else None,
+            new_agent_id=new.id,
+            created_at=talk.memory.wall(),
+        )
+        talk.session.history.insert(item)
+        talk.mark("handoff", None, to=new.id)
+        talk.tell("conversation_item_added", ConversationItemAddedEvent, item=item)
+        if old is not None:
+            talk.follow(new)
+        if not again and new.overrides("on_enter"):
+            self._scope.start("on_enter", hooks.enter(talk, new))
+        talk.session.deliver()
+
+    async def leave(self, agent: Agent) -> None:
+        """Run its `on_exit`."""
+        if agent.overrides("on_exit"):
+            await hooks.leave(self._conversation, agent)
+
+    def close(self) -> None:
+        """Write what is not written yet; nothing is answered any more."""
+        for answers in reversed(self._stack):
+            answers.close()
+
+    def _sits(self, agent: Agent) -> bool:
+        return any(answers.agent is agent for answers in self._stack)

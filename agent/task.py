@@ -1,0 +1,87 @@
+"""`AgentTask`: an agent that takes over for one matter, and gives back what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from livekit.agents import llm
+
+from antiphon.agent import Agent
+from antiphon.context import INSIDE
+from antiphon.pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from antiphon.conversation import Conversation
+
+T = TypeVar("T")
+
+
+class AgentTask(Agent, Generic[T]):
+    """Awaited in a tool, in `on_enter` or in `on_exit`, it holds the conversation until
+    `complete`; the result is what was given there, or the exception is raised.
+
+    What was said meanwhile then belongs to the agent that waited, without the task's instructions
+    (and without its tool calls, unless `preserve_function_call_history`).
+    """
+
+    def __init__(self, *, preserve_function_call_history: bool = False, **agent: Any) -> None:
+        super().__init__(**agent)
+        self._preserve_calls = preserve_function_call_history
+        self._awaited = False
+        self._result: list[T | Exception] = []
+        self._done: asyncio.Event = asyncio.Event()
+
+    def done(self) -> bool:
+        return bool(self._result)
+
+    def complete(self, result: T | Exception) -> None:
+        """End the task with a result, or with an exception that is raised where it is awaited."""
+        if self._result:
+            raise RuntimeError(f"{type(self).__name__} is already done")
+        self._result.append(result)
+        self._done.set()
+
+    def cancel(self) -> None:
+        """End the task without a result: what it says is cut, and ToolError is raised."""
+        if self._session is not None:
+            self._session.interrupt(force=True)
+        if not self._result:
+            self.complete(llm.ToolError(f"AgentTask {self.id} is cancelled"))
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._held().__await__()
+
+    async def _held(self) -> T:
+        inside, name = INSIDE.get(), type(self).__name__
+        if self._awaited:
+            raise RuntimeError(f"{name} can be awaited only once; make a new one")
+        if inside is None:
+            raise UsageError(f"await {name} in a tool, or in on_enter or on_exit of an agent")
+        self._awaited = True
+        talk, below = inside.conversation, inside.agent
+        async with talk.seats.turn(below):
+            if not self._result:
+                await self._sit(talk, below)
+        result = self._result[0]
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    async def _sit(self, talk: Conversation, below: Agent) -> None:
+        talk.seats.sit(self)
+        try:
+            await self._done.wait()
+            await talk.seats.leave(self)
+            await talk.speaking.finished(self)
+        except asyncio.CancelledError:
+            talk.seats.rise(self)
+            raise
+        if talk.seats.rise(self):
+            below.remembered.merge(
+                self.remembered,
+                exclude_function_call=not self._preserve_calls,
+                exclude_instructions=True,
+            )
