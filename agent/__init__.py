@@ -13,12 +13,13 @@ from livekit.agents import (
     StopResponse,
     ToolError,
     TurnHandlingOptions,
-    function_tool,
     get_job_context,
+    llm,
 )
 
 from antiphon import cli
 from antiphon.agent import Agent
+from antiphon.context import RunContext
 from antiphon.events import (
     AgentFalseInterruptionEvent,
     AgentStateChangedEvent,
@@ -30,6 +31,7 @@ from antiphon.events import (
     UserInputTranscribedEvent,
     UserStateChangedEvent,
 )
+from antiphon.function_tools import function_tool
 from antiphon.options import ConnectOptions as SessionConnectOptions
 from antiphon.pipeline.errors import (
     AntiphonError,
@@ -40,10 +42,12 @@ from antiphon.pipeline.errors import (
 )
 from antiphon.session import AgentSession
 from antiphon.speech import SpeechHandle
+from antiphon.task import AgentTask
 
 __all__ = [
     "NOT_GIVEN",
     "Agent",
+    "AgentTask",
     "AgentFalseInterruptionEvent",
     "AgentServer",
     "AgentSession",
@@ -63,6 +67,7 @@ __all__ = [
     "NodeError",
     "NodeTimeout",
     "NodeUnavailable",
+    "RunContext",
     "SessionConnectOptions",
     "SpeechCreatedEvent",
     "SpeechHandle",
@@ -75,4 +80,5 @@ __all__ = [
     "cli",
     "function_tool",
     "get_job_context",
+    "llm",
 ]

@@ -163,6 +163,7 @@ class Answers:
         await conversation.speaking.finished(old)
         self.agent = agent
         conversation.seats.seated(old, agent)
+        await asyncio.sleep(0)  # what on_enter says first is in line before anything else
 
     async def _hooked(self, scope: Scope, turn: Turn, context: llm.ChatContext) -> bool:
         """Run the hook; False when it wants no answer, fails, or takes too long."""

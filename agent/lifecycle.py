@@ -114,9 +114,9 @@ class Run:
 
     async def drain(self) -> None:
         talk = self.conversation
-        while talk.answers.busy or talk.speaking.in_line():
+        while talk.answers.busy or talk.speaking.unfinished():
             await talk.answers.settled()
-            for _, handle in talk.speaking.in_line():
+            for handle in talk.speaking.unfinished():
                 await handle.wait_for_playout()
             await asyncio.sleep(0)
 
@@ -136,7 +136,10 @@ class Run:
             await talk.hearing.last_words(session.close_timeout)
         talk.observe(o.Closed())
         talk.close()
+        talk.seats.release()
+        await talk.tools.finish()
         await self._scope.close()
+        talk.tools.abandon()
         self.strays.abandon()
         talk.mark("session_closed", None, reason=reason.value, error=str(error) if error else None)
         talk.tell("close", CloseEvent, error=error, reason=reason)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from livekit.agents import llm
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
     from antiphon.pipeline.streams import Scope
+    from antiphon.task import AgentTask
 
 logger = logging.getLogger("antiphon.seats")
 
@@ -62,6 +63,8 @@ class Seats:
     def seated(self, old: Agent | None, new: Agent, *, again: bool = False) -> None:
         """`new` is in charge: the session hears with its ears, and it says what it wants to."""
         talk = self._conversation
+        if self._scope.closing:
+            return
         if old is not new and old is not None and not self._sits(old):
             old.leave()
         if not again:
@@ -84,6 +87,11 @@ class Seats:
         """Run its `on_exit`."""
         if agent.overrides("on_exit"):
             await hooks.leave(self._conversation, agent)
+
+    def release(self) -> None:
+        """The session closes: whoever waits for a task waits no longer."""
+        for answers in reversed(self._stack[1:]):
+            cast("AgentTask[Any]", answers.agent).give_up("the session closed")
 
     def close(self) -> None:
         """Write what is not written yet; nothing is answered any more."""

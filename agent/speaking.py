@@ -15,7 +15,7 @@ from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.interruption import invites_answer
 from antiphon.pipeline.observations import Kind
-from antiphon.pipeline.reply import Reply
+from antiphon.pipeline.reply import SPEAKING, Reply
 from antiphon.sources import Generated, Said, Voice
 from antiphon.speech import SpeechHandle
 
@@ -131,6 +131,12 @@ class Speaking:
         """The replies that stand in line or speak, first the one that has the floor."""
         confirmed = [pair for pair in self._replies.items() if pair[0].gen is not None]
         return sorted(confirmed, key=lambda pair: pair[0].gen or 0)
+
+    def unfinished(self) -> list[SpeechHandle]:
+        """What stands in line, is being said, or waits for its tools; not the speech that asks."""
+        asking = SPEAKING.get()
+        replies = [pair for pair in self._replies.items() if pair[0].confirmed]
+        return [handle for reply, handle in replies if reply is not asking]
 
     def with_gen(self, gen: int | None) -> Reply | None:
         """The reply in that place, if it still has one."""

@@ -48,8 +48,12 @@ class AgentTask(Agent, Generic[T]):
         """End the task without a result: what it says is cut, and ToolError is raised."""
         if self._session is not None:
             self._session.interrupt(force=True)
+        self.give_up("it was told to")
+
+    def give_up(self, why: str) -> None:
+        """End it without a result, unless it has one."""
         if not self._result:
-            self.complete(llm.ToolError(f"AgentTask {self.id} is cancelled"))
+            self.complete(llm.ToolError(f"AgentTask {self.id} is cancelled: {why}"))
 
     def __await__(self) -> Generator[Any, None, T]:
         return self._held().__await__()

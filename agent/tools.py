@@ -8,6 +8,7 @@ last of them is answered. Until then a prompt shows a running call as being in p
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -16,11 +17,10 @@ from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
 from antiphon.context import CALL, INSIDE, Inside, RunContext
 from antiphon.outcomes import Outcome, outcome_of, refused
+from antiphon.pipeline.reply import SPEAKING
 from antiphon.steps import StepWork
 
 if TYPE_CHECKING:
-    import asyncio
-
     from antiphon.conversation import Conversation
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.step import Step
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.tools")
 
 IN_PROGRESS: Final = "The tool call is still in progress; its result is not known yet."
+CLOSED: Final = "The session closed before this tool was done."
+LAST_LIMIT: Final = 5.0  # seconds that running tools may hold up the end of a session
 RUNNING: Final = "_running"  # ends the ids of such items: they are in prompts, never in a history
 
 
@@ -42,6 +44,10 @@ class Running:
         self.call = call
         self.tool = tool
         self.task: asyncio.Task[object] | None = None
+
+    @property
+    def cancellable(self) -> bool:
+        return llm.ToolFlag.CANCELLABLE in self.tool.info.flags
 
     @property
     def session(self) -> AgentSession[Any]:
@@ -130,8 +136,24 @@ class Toolbox:
             if running.work is work and running.task is not None:
                 running.task.cancel()
 
+    async def finish(self) -> None:
+        """The session closes: stop what may be stopped, and let the rest end, for a while."""
+        for running in list(self._running.values()):
+            if running.task is not None and running.cancellable:
+                running.task.cancel()
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        if tasks:
+            await asyncio.wait(tasks, timeout=LAST_LIMIT)
+
+    def abandon(self) -> None:
+        """The session has closed: what would not stop is answered as that."""
+        for running in list(self._running.values()):
+            self._running.pop(running.call.call_id)
+            running.work.answer(refused(running.call, CLOSED, reply=False))
+
     def _ended(self, running: Running, task: asyncio.Task[object]) -> None:
-        self._running.pop(running.call.call_id, None)
+        if self._running.pop(running.call.call_id, None) is None:
+            return  # answered already, when the session closed
         if task.cancelled():
             outcome = refused(running.call, "the tool call was cancelled", reply=False)
         elif error := task.exception():
@@ -158,6 +180,7 @@ async def _perform(running: Running, arguments: dict[str, Any]) -> object:
     """Run a tool in a task of its own; what it raises is its result."""
     context: RunContext[Any] = RunContext(running)
     CALL.set(context)
+    SPEAKING.set(running.work.reply)  # a draft's calls begin in the task that confirms it
     INSIDE.set(Inside(running.work.conversation, running.work.source.voice.agent))
     try:
         args, kwargs = llm.utils.prepare_function_arguments(

@@ -224,6 +224,11 @@ class Scope:
         self._streams: list[Stream[object]] = []
         self._closing = False
 
+    @property
+    def closing(self) -> bool:
+        """No task can start in it any more."""
+        return self._closing
+
     async def __aenter__(self) -> Self:
         return self
 

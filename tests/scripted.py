@@ -190,7 +190,7 @@ async def quiet(call: Call) -> None:
     talk = call.session.conversation
     while True:
         await call.session.drain()
-        if not (talk.machine.unfinished or talk.speaking.in_line() or talk.answers.busy):
+        if not (talk.machine.unfinished or talk.speaking.unfinished() or talk.answers.busy):
             return
         await asyncio.sleep(0.05)
 
