@@ -85,7 +85,9 @@ class SpeechCreatedEvent:
     created_at: float = field(default_factory=time.time)
 
 
-def error_event(where: str, error: Exception, agent: Agent) -> ErrorEvent:
+def error_event(
+    where: str, error: Exception, agent: Agent, *, recoverable: bool = False
+) -> ErrorEvent:
     """LiveKit's error event for what failed; the recogniser's and the voice's have classes of
     their own, everything else a reply can fail with is reported as the model's."""
     kind: type[LLMError] | type[STTError] | type[TTSError] = LLMError
@@ -94,5 +96,5 @@ def error_event(where: str, error: Exception, agent: Agent) -> ErrorEvent:
         kind, source = STTError, agent.stt
     elif where == "tts":
         kind, source = TTSError, agent.tts
-    wrapped = kind(timestamp=time.time(), label=where, error=error, recoverable=False)
+    wrapped = kind(timestamp=time.time(), label=where, error=error, recoverable=recoverable)
     return ErrorEvent(error=wrapped, source=source or agent)

@@ -41,6 +41,15 @@ class Faults:
         if self._failures.get(source, 0) > talk.session.conn_options.max_unrecoverable_errors:
             talk.session.give_up(event.error)
 
+    def survived(self, error: Exception) -> None:
+        """The model died in the middle of a reply, and is asked once more for the rest."""
+        talk = self._conversation
+        talk.mark("error", None, source="llm", message=str(error) or type(error).__name__)
+        logger.warning("llm: %s: %s; asked for the rest", type(error).__name__, error)
+        event = error_event("llm", error, talk.agent, recoverable=True)
+        talk.session.report("error", lambda: event)
+        talk.session.deliver()
+
     def recovered(self, source: str) -> None:
         self._failures.pop(source, None)
 

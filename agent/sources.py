@@ -10,13 +10,13 @@ import logging
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from livekit.agents import FlushSentinel, llm
 
 from antiphon.function_tools import effect_of
 from antiphon.nodes.edge import items
-from antiphon.nodes.llm import thoughts
+from antiphon.nodes.llm import continued, thoughts
 from antiphon.nodes.tts import sounds
 from antiphon.pipeline.calls import Call
 from antiphon.pipeline.source import VoiceDisabled
@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("antiphon.sources")
+
+# What a program does wrong will go wrong again; everything else is a provider that died.
+MISTAKES: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError),
+    *(RuntimeError, TypeError, ValueError),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +111,10 @@ class Generated(Said):
         tools: llm.ToolContext,
         *,
         name: str,
+        on_death: Callable[[Exception], None],
     ) -> None:
         super().__init__(voice, "", name=name)
+        self._on_death = on_death  # told when the model dies in the middle
         self.tools = tools
         self.given = llm.ChatContext.empty()  # what the model was called with
         self._told = ""  # the agent's instructions in it
@@ -117,16 +125,41 @@ class Generated(Said):
     ) -> Generated:
         """The step after the tools: it sees what they gave, and what was said meanwhile."""
         voice, given, told = replace(self.voice, settings=settings), self.given, self._told
-        return Generated(voice, lambda: refreshed(given, told), self.tools, name=self.name)
+        return Generated(
+            voice,
+            lambda: refreshed(given, told),
+            self.tools,
+            name=self.name,
+            on_death=self._on_death,
+        )
 
     def _take(self) -> llm.ChatContext:
         self.given, self._told = self._context(), self.voice.agent.instructions
         return self.given
 
     async def think(self) -> AsyncGenerator[Thought, None]:
+        """What the model says; if it dies in the middle it is asked once more, for the rest."""
+        said, called = "", False
+        try:
+            async with aclosing(self._asked(self._take())) as parts:
+                async for thought in parts:
+                    said += thought if isinstance(thought, str) else ""
+                    called |= isinstance(thought, Call)
+                    yield thought
+        except Exception as error:
+            if called or not said.strip() or isinstance(error, MISTAKES):
+                raise
+            self._on_death(error)
+        else:
+            return
+        async with aclosing(continued(said, self._asked(self._with(said)))) as parts:
+            async for thought in parts:
+                yield thought
+
+    async def _asked(self, context: llm.ChatContext) -> AsyncGenerator[Thought, None]:
         agent, settings = self.voice.agent, self.voice.settings
         chunks: AsyncGenerator[Chunk, None] = items(
-            lambda: agent.llm_node(self._take(), self.tools.flatten(), settings),
+            lambda: agent.llm_node(context, self.tools.flatten(), settings),
             single=(str, llm.ChatChunk, FlushSentinel),
         )
         async with aclosing(thoughts(chunks)) as parts:
@@ -138,6 +171,12 @@ class Generated(Said):
                 else:
                     wanted = cast("llm.FunctionToolCall", thought.what)
                     yield Call(wanted, effect_of(self.tools.get_function_tool(wanted.name)))
+
+    def _with(self, said: str) -> llm.ChatContext:
+        """What the model was called with, and what it has said of its answer."""
+        context = self.given.copy()
+        context.add_message(role="assistant", content=said)
+        return context
 
 
 class SaidAudio(Said):

@@ -72,7 +72,13 @@ class Speaking:
     ) -> Generated:
         toolbox = self._conversation.tools
         tools = tools or toolbox.offered()
-        return Generated(self.voice(settings), lambda: toolbox.prompt(context()), tools, name=name)
+        return Generated(
+            self.voice(settings),
+            lambda: toolbox.prompt(context()),
+            tools,
+            name=name,
+            on_death=self._conversation.faults.survived,
+        )
 
     def settings(self, tool_choice: NotGivenOr[llm.ToolChoice]) -> ModelSettings:
         """Inside a tool the model is to talk, unless it is asked for more."""

@@ -56,3 +56,23 @@ async def thoughts(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Though
                 case _:
                     kind = type(chunk).__name__
                     raise TypeError(f"llm_node gave {kind}: give str, ChatChunk or FlushSentinel")
+
+
+async def continued(
+    said: str, parts: AsyncGenerator[Thought, None]
+) -> AsyncGenerator[Thought, None]:
+    """The rest of an answer of which `said` is known; a model that begins it anew is cut there."""
+    start = said.lstrip()
+    repeated: str | None = ""  # what may be the beginning again; None when that is decided
+    async with aclosing(parts):
+        async for part in parts:
+            if repeated is None or not isinstance(part, str):
+                yield part
+                continue
+            repeated += part
+            again = repeated.lstrip()
+            if len(again) < len(start) and start.startswith(again):
+                continue
+            repeated, rest = None, again[len(start) :] if again.startswith(start) else repeated
+            if rest:
+                yield rest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from livekit.agents.types import TimedString
 
 from antiphon import Agent, CloseReason
 from antiphon.options import ConnectOptions
-from tests.scripted import RATE, Call, Making, Plain, Voice, check_sound, hold, user
+from tests.scripted import RATE, Call, Making, Plain, Voice, check_sound, hold, stories, user
 from tests.scripted_models import ONCE, Ears, Mind, Mouth, Thinking
 
 if TYPE_CHECKING:
@@ -113,15 +114,44 @@ def test_a_model_that_refuses_is_one_error_and_the_next_turn_is_answered() -> No
 
 
 @pytest.mark.parametrize("tokens", range(1, 24, 3))
-def test_a_model_that_dies_is_heard_to_its_last_token(tokens: int) -> None:
+def test_a_model_that_dies_twice_is_heard_to_its_last_token(tokens: int) -> None:
+    mind = FailingMind(tokens=tokens, times=2)
+    call = two_turns(made_of(mind, None))
+    answered_in_the_end(call)
+    errors = [event.error.recoverable for event in call.reported("error")]
+    assert errors == [True, False]
+    cut = call.messages[1]
+    assert cut.role == "assistant"
+    assert len((cut.text_content or "").split()) == 2 * tokens
+    assert cut.interrupted
+
+
+@pytest.mark.parametrize("tokens", range(1, 24, 3))
+def test_a_model_that_dies_in_the_middle_is_asked_for_the_rest(tokens: int) -> None:
+    first, rest = islice(stories(), 2)
     mind = FailingMind(tokens=tokens)
     call = two_turns(made_of(mind, None))
     answered_in_the_end(call)
-    assert len(call.reported("error")) == 1
-    cut = call.messages[1]
-    assert cut.role == "assistant"
-    assert len((cut.text_content or "").split()) == tokens
-    assert cut.interrupted
+    (error,) = call.reported("error")
+    assert error.error.recoverable
+    whole = call.messages[1]
+    assert (whole.text_content or "").split() == first.split()[:tokens] + rest.split()
+    assert not whole.interrupted
+    told = mind.asked[1].items[-1]
+    assert isinstance(told, llm.ChatMessage)
+    assert told.role == "assistant"
+    assert (told.text_content or "").split() == first.split()[:tokens]
+
+
+@pytest.mark.parametrize("tokens", range(1, 24, 3))
+def test_what_it_had_said_is_not_said_again_if_it_begins_anew(tokens: int) -> None:
+    first, other = islice(stories(), 2)
+    mind = FailingMind(tokens=tokens)
+    mind.replies = iter([first, first, other])
+    call = two_turns(made_of(mind, None))
+    answered_in_the_end(call)
+    assert (call.messages[1].text_content or "").split() == first.split()
+    assert call.text("assistant") == call.heard
 
 
 @pytest.mark.parametrize("words", [0, 1, 3])
