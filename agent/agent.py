@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from livekit.agents import stt as stts
     from livekit.agents import tts as ttss
     from livekit.agents import vad as vads
+    from livekit.agents.llm.chat_context import Instructions
 
     from antiphon.session import AgentSession
 
@@ -41,7 +42,7 @@ class Agent:
     def __init__(
         self,
         *,
-        instructions: str,
+        instructions: str | Instructions,
         id: str | None = None,
         chat_ctx: NotGivenOr[llms.ChatContext | None] = NOT_GIVEN,
         tools: list[llms.Tool | llms.Toolset] | None = None,
@@ -71,7 +72,7 @@ class Agent:
         return self._id
 
     @property
-    def instructions(self) -> str:
+    def instructions(self) -> str | Instructions:
         return self._instructions
 
     @property
@@ -127,7 +128,7 @@ class Agent:
     def tts(self) -> ttss.TTS[Any] | None:
         return _chosen(self._tts, self._session.tts if self._session else None)
 
-    async def update_instructions(self, instructions: str) -> None:
+    async def update_instructions(self, instructions: str | Instructions) -> None:
         """Replace the instructions, from the next reply on."""
         self._instructions = instructions
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from livekit import rtc
 
     from antiphon.conversation import Conversation
+    from antiphon.memory import Modality, Told
     from antiphon.speech import SpeechHandle
 
 
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
 class Asking:
     """How a reply is asked for; what is left out is as for an answer to the user."""
 
-    instructions: NotGivenOr[str] = NOT_GIVEN
+    instructions: NotGivenOr[Told] = NOT_GIVEN
     chat_ctx: NotGivenOr[llm.ChatContext] = NOT_GIVEN
     tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN
     tools: NotGivenOr[list[str]] = NOT_GIVEN
     allow_interruptions: NotGivenOr[bool] = NOT_GIVEN
+    modality: Modality = "text"
 
 
 def say(
@@ -55,7 +57,7 @@ def generate(
         message = talk.memory.user_message(cast("str | llm.ChatMessage", user_input))
         talk.write(message, talk.agent)
     source = talk.speaking.generated(
-        talk.memory.asking(asking.instructions, asking.chat_ctx, talk.agent),
+        talk.memory.asking(talk.agent, asking.instructions, asking.chat_ctx, asking.modality),
         "generate_reply",
         talk.speaking.settings(asking.tool_choice),
         talk.tools.offered(asking.tools),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from livekit.agents import NotGivenOr, llm
+from livekit.agents import NOT_GIVEN, NotGivenOr, llm
+from livekit.agents.llm.chat_context import Instructions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
     from antiphon.agent import Agent
     from antiphon.session import AgentSession
 
-INSTRUCTIONS: Final = "lk.agent_task.instructions"  # LiveKit's id for that message
+INSTRUCTIONS: Final = "lk.agent_task.instructions"  # LiveKit's ids for these messages
+DYNAMIC: Final = "lk.agent_task.instructions.dynamic"
+
+Told = str | Instructions
+Modality = Literal["text", "audio"]
 
 
 class Memory:
@@ -44,48 +49,66 @@ class Memory:
         agent.remembered.insert(item)
         self._session.history.insert(item)
 
-    def context(self, agent: Agent) -> llm.ChatContext:
-        """What that agent's model is to know now: the instructions and the agent's history."""
-        items = agent.remembered.items
-        if items and items[0].id == INSTRUCTIONS:  # it came with a context of somebody else's
-            items = items[1:]
-        return llm.ChatContext([_system(agent), *items])
+    def context(self, agent: Agent, modality: Modality = "audio") -> llm.ChatContext:
+        """What that agent's model is to know now: the instructions and the agent's history.
 
-    def refreshed(self, given: llm.ChatContext, told: str, agent: Agent) -> llm.ChatContext:
+        `modality` says how the user speaks in this turn: instructions may differ by it.
+        """
+        items = agent.remembered.items
+        while items and items[0].id in (INSTRUCTIONS, DYNAMIC):  # of somebody else's context
+            items = items[1:]
+        return llm.ChatContext([*_system(agent.instructions, modality), *items])
+
+    def refreshed(self, given: llm.ChatContext, told: Told, agent: Agent) -> llm.ChatContext:
         """The context a model was given, with what has been added to the history since.
 
         What a hook, a node, or instructions for this reply alone had changed in it stays; `told`
         are the agent's own instructions then, which may be others now.
         """
         found = given.copy().merge(agent.remembered, exclude_instructions=True)
-        system = next((item for item in found.items if item.id == INSTRUCTIONS), None)
-        if told != agent.instructions and isinstance(system, llm.ChatMessage):
-            system.content = [(system.text_content or "").replace(told, agent.instructions, 1)]
+        for at, item in enumerate(found.items):
+            if item.id == INSTRUCTIONS and isinstance(item, llm.ChatMessage):
+                text = (item.text_content or "").replace(_text(told), _text(agent.instructions), 1)
+                found.items[at] = item.model_copy(update={"content": [text]})
         return found
 
     def asking(
         self,
-        instructions: NotGivenOr[str],
-        chat_ctx: NotGivenOr[llm.ChatContext],
         agent: Agent,
+        instructions: NotGivenOr[Told] = NOT_GIVEN,
+        chat_ctx: NotGivenOr[llm.ChatContext] = NOT_GIVEN,
+        modality: Modality = "text",
     ) -> Callable[[], llm.ChatContext]:
         """The context of a reply with instructions of its own, taken when the model is called."""
 
         def context() -> llm.ChatContext:
             found = chat_ctx.copy() if isinstance(chat_ctx, llm.ChatContext) else None
-            found = found or self.context(agent)
+            found = found or self.context(agent, modality)
             if instructions:
-                system = next((i for i in found.items if i.id == INSTRUCTIONS), None)
-                if isinstance(system, llm.ChatMessage):
-                    system.content = [f"{system.text_content}\n{instructions}"]
+                own = _text(instructions, modality)
+                at = next((n for n, i in enumerate(found.items) if i.id == INSTRUCTIONS), None)
+                if at is None:
+                    found.add_message(role="system", content=own, created_at=0.0)
                 else:
-                    found.add_message(role="system", content=str(instructions), created_at=0.0)
+                    system = cast("llm.ChatMessage", found.items[at])
+                    both = f"{system.text_content}\n{own}"
+                    found.items[at] = system.model_copy(update={"content": [both]})
             return found
 
         return context
 
 
-def _system(agent: Agent) -> llm.ChatMessage:
-    return llm.ChatMessage(
-        role="system", content=[agent.instructions], id=INSTRUCTIONS, created_at=0.0
-    )
+def _text(told: Told, modality: Modality = "audio") -> str:
+    return told.render_static(modality=modality) if isinstance(told, Instructions) else str(told)
+
+
+def _system(told: Told, modality: Modality) -> list[llm.ChatMessage]:
+    """The instructions as messages; what changes from call to call is one of its own, so that a
+    provider can keep the first in its cache."""
+    parts = {INSTRUCTIONS: _text(told, modality)}
+    if isinstance(told, Instructions) and told.dynamic:
+        parts[DYNAMIC] = told.dynamic
+    return [
+        llm.ChatMessage(role="system", content=[text], id=name, created_at=0.0)
+        for name, text in parts.items()
+    ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Generic, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, cast
 
 from livekit.agents import NOT_GIVEN, CloseReason, NotGivenOr, io
 from livekit.agents import llm as llms
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from livekit import rtc
     from livekit.agents import TurnHandlingOptions, stt, tts, vad
+    from livekit.agents.llm.chat_context import Instructions
 
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
@@ -186,15 +187,17 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         self,
         *,
         user_input: NotGivenOr[str | llms.ChatMessage] = NOT_GIVEN,
-        instructions: NotGivenOr[str] = NOT_GIVEN,
+        instructions: NotGivenOr[str | Instructions] = NOT_GIVEN,
         tool_choice: NotGivenOr[llms.ToolChoice] = NOT_GIVEN,
         tools: NotGivenOr[list[str]] = NOT_GIVEN,
         allow_interruptions: NotGivenOr[bool] = NOT_GIVEN,
         chat_ctx: NotGivenOr[llms.ChatContext] = NOT_GIVEN,
-        input_modality: str = "text",
+        input_modality: Literal["text", "audio"] = "text",
     ) -> SpeechHandle:
         """Have the model speak; it sees the history as it is when its turn to speak comes."""
-        asking = asked.Asking(instructions, chat_ctx, tool_choice, tools, allow_interruptions)
+        asking = asked.Asking(
+            instructions, chat_ctx, tool_choice, tools, allow_interruptions, input_modality
+        )
         return asked.generate(self.conversation, user_input, asking)
 
     def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:

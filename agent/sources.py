@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from livekit.agents import ModelSettings
 
     from antiphon.agent import Agent
+    from antiphon.memory import Told
     from antiphon.nodes.llm import Chunk
     from antiphon.nodes.polish import Polish
     from antiphon.pipeline.ledger import Sound
@@ -117,11 +118,11 @@ class Generated(Said):
         self._on_death = on_death  # told when the model dies in the middle
         self.tools = tools
         self.given = llm.ChatContext.empty()  # what the model was called with
-        self._told = ""  # the agent's instructions in it
+        self._told: Told = ""  # the agent's instructions in it
         self._context = context
 
     def next(
-        self, settings: ModelSettings, refreshed: Callable[[llm.ChatContext, str], llm.ChatContext]
+        self, settings: ModelSettings, refreshed: Callable[[llm.ChatContext, Told], llm.ChatContext]
     ) -> Generated:
         """The step after the tools: it sees what they gave, and what was said meanwhile."""
         voice, given, told = replace(self.voice, settings=settings), self.given, self._told

@@ -21,6 +21,7 @@ from antiphon.outcomes import (
 
 if TYPE_CHECKING:
     from antiphon.conversation import Conversation
+    from antiphon.memory import Told
     from antiphon.pipeline.calls import Call
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.source import Source
@@ -148,7 +149,7 @@ class StepWork:
         none = last or agent is not None or source.voice.settings.tool_choice == "none"
         choice = "none" if none else tool_choice(outcomes) or "auto"
 
-        def refreshed(given: llm.ChatContext, told: str) -> llm.ChatContext:
+        def refreshed(given: llm.ChatContext, told: Told) -> llm.ChatContext:
             return talk.tools.prompt(talk.memory.refreshed(given, told, source.voice.agent))
 
         return source.next(ModelSettings(tool_choice=choice), refreshed)
