@@ -7,7 +7,7 @@ an override that wraps one should close what it reads (`contextlib.aclosing`).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from livekit.agents import NOT_GIVEN, NotGivenOr
 from livekit.agents import llm as llms
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
 
     from livekit import rtc
-    from livekit.agents import FlushSentinel, ModelSettings, TurnHandlingOptions
+    from livekit.agents import (
+        FlushSentinel,
+        ModelSettings,
+        TurnHandlingOptions,
+        UserTurnExceededEvent,
+    )
     from livekit.agents import stt as stts
     from livekit.agents import tts as ttss
     from livekit.agents import vad as vads
@@ -31,6 +36,11 @@ if TYPE_CHECKING:
     from antiphon.session import AgentSession
 
 T = TypeVar("T")
+
+CUT_IN: Final = (
+    "The user has been speaking for long and has left no room for an answer. "
+    "Cut in politely with one short sentence; it cannot be interrupted."
+)
 
 
 class Agent:
@@ -152,6 +162,15 @@ class Agent:
 
     async def on_exit(self) -> None:
         """Called when the session ends or hands over."""
+
+    async def on_user_turn_exceeded(self, ev: UserTurnExceededEvent) -> None:
+        """Called when the user speaks on past `user_turn_limit`; cuts in with a short reply."""
+        self.session.generate_reply(
+            user_input=ev.transcript,
+            instructions=CUT_IN,
+            allow_interruptions=False,
+            tool_choice="none",
+        )
 
     async def on_user_turn_completed(
         self, turn_ctx: llms.ChatContext, new_message: llms.ChatMessage

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
+from antiphon.context import INSIDE
 from antiphon.events import SpeechCreatedEvent
 from antiphon.pipeline.observations import Kind
 from antiphon.sources import Said, SaidAudio
@@ -53,7 +54,8 @@ def generate(
     talk: Conversation, user_input: NotGivenOr[str | llm.ChatMessage], asking: Asking
 ) -> SpeechHandle:
     """Have the model speak when its turn comes; `user_input` is in history at once."""
-    if user_input is not NOT_GIVEN:
+    inside = INSIDE.get()
+    if user_input is not NOT_GIVEN and not (inside and inside.written == user_input):
         message = talk.memory.user_message(cast("str | llm.ChatMessage", user_input))
         talk.write(message, talk.agent)
     source = talk.speaking.generated(

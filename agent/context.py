@@ -30,11 +30,15 @@ INSIDE: ContextVar[Inside | None] = ContextVar("antiphon.inside", default=None)
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """Code of an agent's that the session runs. `entering`: its `on_enter`."""
+    """Code of an agent's that the session runs.
+
+    `entering`: its `on_enter`. `written`: the user's words that are in history already.
+    """
 
     conversation: Conversation
     agent: Agent
     entering: bool = False
+    written: str | None = None
 
 
 class RunContext(LiveKitRunContext[Userdata_T]):

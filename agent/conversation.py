@@ -31,6 +31,7 @@ from antiphon.sources import Said
 from antiphon.speaking import Speaking
 from antiphon.states import States
 from antiphon.tools import Toolbox
+from antiphon.turn_limit import TurnLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +65,7 @@ class Conversation:
         self.pace = Pace()
         self.limits = Limits()
         self.draft_sound = bool(self.options["preemptive_generation"]["preemptive_tts"])
-        self.line = Line(self.observe)
+        self.line = Line(self.observe, session.min_consecutive_speech_delay)
         self.machine = Turns(options.rules(self.options, interim_results=_interim_results(agent)))
         self._loop = asyncio.get_running_loop()
         self.memory = Memory(session)
@@ -76,6 +77,7 @@ class Conversation:
         self.tools = Toolbox(self, scope)
         self.delays = Delays(self)
         self.faults = Faults(self)
+        self.limit = TurnLimit(self, scope)
         self._inbox: deque[o.Observation] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._commits: list[asyncio.Future[str]] = []
@@ -128,9 +130,12 @@ class Conversation:
         self.delays.note(seen, now)
         if isinstance(seen, o.Transcript):
             self.faults.understood()
+            if seen.final:
+                self._loop.call_soon(self.limit.heard, seen.text, now)
         elif isinstance(seen, o.Audible):
             self.faults.recovered("llm")
             self.faults.recovered("tts")
+            self.limit.agent_speaks()
         committed = ""
         for decision in self.machine.observe(seen, now):
             self.timeline.note(now, decision, None, self._holder_number())
@@ -282,6 +287,7 @@ class Conversation:
     def close(self) -> None:
         """Cut everything and write what is still to be written; no timer stays."""
         self.speaking.close()
+        self.line.close()
         self.seats.close()
         for commit in self._commits:
             commit.cancel()

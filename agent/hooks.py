@@ -13,6 +13,8 @@ from antiphon.context import INSIDE, Inside
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from livekit.agents import UserTurnExceededEvent
+
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
 
@@ -39,4 +41,13 @@ async def leave(conversation: Conversation, agent: Agent) -> None:
     INSIDE.set(Inside(conversation, agent))
     if error := await outcome(agent.on_exit()):
         conversation.faults.failed("on_exit", error)
+        conversation.session.deliver()
+
+
+async def exceeded(conversation: Conversation, event: UserTurnExceededEvent) -> None:
+    """Run `on_user_turn_exceeded`, in the calling task."""
+    agent = conversation.agent
+    INSIDE.set(Inside(conversation, agent, written=event.transcript))
+    if error := await outcome(agent.on_user_turn_exceeded(event)):
+        conversation.faults.failed("on_user_turn_exceeded", error)
         conversation.session.deliver()

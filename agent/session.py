@@ -65,6 +65,7 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         conn_options: ConnectOptions | None = None,
         tools: list[llms.Tool | llms.Toolset] | None = None,
         max_tool_steps: int = 3,
+        min_consecutive_speech_delay: float = 0.0,
     ) -> None:
         super().__init__()
         self.stt = models.loaded(models.load_stt, stt)
@@ -75,6 +76,7 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         self.polish, self.chunker = Polish(tts_text_transforms), tokenizer
         self.tools = list(tools or [])
         self.max_tool_steps = max_tool_steps
+        self.min_consecutive_speech_delay = min_consecutive_speech_delay
         self.user_away_timeout = user_away_timeout
         self.close_timeout = session_close_transcript_timeout
         self.conn_options = conn_options or ConnectOptions()

@@ -29,10 +29,16 @@ class Ticket:
 
 
 class Line:
-    """Who has the floor, and who comes next. Mutable state: the holder and the line."""
+    """Who has the floor, and who comes next.
 
-    def __init__(self, observe: Callable[[Observation], None]) -> None:
+    `gap`: seconds of silence between one speech and the next. Mutable state: the holder, the line,
+    and when the next may begin.
+    """
+
+    def __init__(self, observe: Callable[[Observation], None], gap: float = 0.0) -> None:
         self.holder: Ticket | None = None
+        self.gap = gap
+        self._pause: asyncio.TimerHandle | None = None
         self._observe = observe
         self._line: deque[Ticket] = deque()
         self._gens = 0
@@ -46,7 +52,7 @@ class Line:
 
     def advance(self) -> None:
         """Give the floor to the first in line, if it is free."""
-        if self.holder is None and self._line:
+        if self.holder is None and self._line and self._pause is None:
             self.holder = ticket = self._line.popleft()
             if not ticket.turn.done():
                 ticket.turn.set_result(None)
@@ -57,6 +63,9 @@ class Line:
         if ticket is self.holder:
             self.holder = None
             self._observe(Gone(ticket.gen))
+            if self.gap > 0.0:
+                self.close()
+                self._pause = asyncio.get_running_loop().call_later(self.gap, self._go_on)
             self.advance()
         elif ticket in self._line:
             self._line.remove(ticket)
@@ -66,6 +75,16 @@ class Line:
         for ticket in self._line:
             if ticket.gen == gen:
                 ticket.kind = kind
+
+    def close(self) -> None:
+        """No gap is waited for any more."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+
+    def _go_on(self) -> None:
+        self._pause = None
+        self.advance()
 
     def __len__(self) -> int:
         return len(self._line)

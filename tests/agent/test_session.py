@@ -296,3 +296,13 @@ def test_the_agents_own_context_is_before_the_conversation() -> None:
     (asked,) = call.agent.asked  # type: ignore[attr-defined]
     assert [i.text_content for i in asked.items] == ["Answer.", "Known before.", "zaza"]
     assert [m.text_content for m in call.messages][0] == "zaza"
+
+
+def test_two_speeches_are_kept_apart_by_the_delay_that_is_asked_for() -> None:
+    call = hold(
+        at(0.1, lambda call: (call.say(sentence(0)), call.say(sentence(10)))),
+        min_consecutive_speech_delay=1.5,
+    )
+    check(call)
+    gone, heard = call.records("gone")[0].t, call.records("granted")[1].t
+    assert heard == gone + 1.5
