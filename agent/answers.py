@@ -66,18 +66,12 @@ class Answers:
         self._drafted: llm.ChatMessage | None = None
         self._queue: Stream[Turn | HandOver] = Stream(10**6, name="turns")
         self._open: list[Turn | HandOver] = []
-        self._settled = asyncio.Event()
-        self._settled.set()
         scope.start("turns", self._work(scope))
 
     @property
     def busy(self) -> bool:
         """A turn waits for its hook, or an agent for its seat."""
         return bool(self._open)
-
-    async def settled(self) -> None:
-        """Wait until every turn has had its hook, and its answer stands in line."""
-        await self._settled.wait()
 
     def draft(self, text: str) -> None:
         """Prepare an answer to words that may not be the last."""
@@ -111,7 +105,6 @@ class Answers:
             if isinstance(entry, Turn):
                 self._write(entry)
         self._open.clear()
-        self._settled.set()
         self._queue.end()
 
     def _message(self, commit: Commit) -> llm.ChatMessage:
@@ -124,7 +117,6 @@ class Answers:
 
     def _line_up(self, entry: Turn | HandOver) -> None:
         self._open.append(entry)
-        self._settled.clear()
         self._queue.put_nowait(entry)
 
     async def _work(self, scope: Scope) -> None:
@@ -135,8 +127,7 @@ class Answers:
                 await self._change_hands(scope, entry.agent)
             if entry in self._open:
                 self._open.remove(entry)
-            if not self._open:
-                self._settled.set()
+            self._conversation.stir()
 
     async def _take(self, scope: Scope, turn: Turn) -> None:
         context = self._conversation.memory.context(self.agent)
@@ -162,6 +153,7 @@ class Answers:
         await asyncio.wait([leaving])
         await conversation.speaking.finished(old)
         self.agent = agent
+        conversation.seats.alone(self, old)
         conversation.seats.seated(old, agent)
         await asyncio.sleep(0)  # what on_enter says first is in line before anything else
 

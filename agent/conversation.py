@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 class Conversation:
     """What runs between `start` and `close`; the `Stage` of every reply.
 
-    Mutable state: the inbox, the timer, and who waits for the user's turn to end.
+    Mutable state: the inbox, the timer, and who waits for something to happen.
     """
 
     def __init__(
@@ -79,6 +79,7 @@ class Conversation:
         self.faults = Faults(self)
         self.limit = TurnLimit(self, scope)
         self._inbox: deque[o.Observation] = deque()
+        self._waiting: list[asyncio.Future[None]] = []  # for anything to move on
         self._timer: asyncio.TimerHandle | None = None
         self._commits: list[asyncio.Future[str]] = []
 
@@ -248,12 +249,27 @@ class Conversation:
 
     def resting(self) -> None:
         self.observe(o.Working(self.speaking.resting()))
+        self.stir()
 
     def ended(self, reply: Reply) -> None:
         if reply.error is not None and reply.confirmed:
             self.faults.failed(reply.at_fault, reply.error, reply)
         self.speaking.ended(reply)
+        self.stir()
         self.session.deliver()
+
+    def stir(self) -> None:
+        """A speech, a turn or an agent has moved on: wake who waits for that."""
+        waiting, self._waiting = self._waiting, []
+        for sleeper in waiting:
+            if not sleeper.done():
+                sleeper.set_result(None)
+
+    async def moved(self) -> None:
+        """Wait until something has moved on."""
+        sleeper: asyncio.Future[None] = self._loop.create_future()
+        self._waiting.append(sleeper)
+        await asyncio.wait([sleeper])
 
     # Turns and history.
 

@@ -115,10 +115,8 @@ class Run:
     async def drain(self) -> None:
         talk = self.conversation
         while talk.answers.busy or talk.speaking.unfinished():
-            await talk.answers.settled()
-            for handle in talk.speaking.unfinished():
-                await handle.wait_for_playout()
-            await asyncio.sleep(0)
+            await talk.moved()
+            await asyncio.sleep(0)  # what follows from it is in line before it is looked for
 
     async def close(self, reason: CloseReason, error: object) -> None:
         if self._closing is None:

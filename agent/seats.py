@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from livekit.agents import llm
 
 from antiphon import hooks
 from antiphon.answers import Answers
 from antiphon.events import ConversationItemAddedEvent
+from antiphon.task import AgentTask
 
 if TYPE_CHECKING:
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
     from antiphon.pipeline.streams import Scope
-    from antiphon.task import AgentTask
 
 logger = logging.getLogger("antiphon.seats")
 
@@ -53,7 +53,6 @@ class Seats:
     def rise(self, task: Agent) -> bool:
         """`task` is done; the agent below is in charge again. False when `task` was not."""
         if self.answers.agent is not task or len(self._stack) == 1:
-            self._stack = [a for a in self._stack if a.agent is not task] or self._stack
             logger.warning("%s is done, but another agent has taken over meanwhile", task.id)
             return False
         self._stack.pop().close()
@@ -81,6 +80,7 @@ class Seats:
             talk.follow(new)
         if not again and new.overrides("on_enter"):
             self._scope.start("on_enter", hooks.enter(talk, new))
+        talk.stir()
         talk.session.deliver()
 
     async def leave(self, agent: Agent) -> None:
@@ -88,15 +88,37 @@ class Seats:
         if agent.overrides("on_exit"):
             await hooks.leave(self._conversation, agent)
 
+    def alone(self, answers: Answers, old: Agent) -> None:
+        """Another agent has taken over in this queue: no task is waited for, and nobody is below.
+
+        `old` is the agent that was at it.
+        """
+        others = [a for a in self._stack if a is not answers]
+        self._stack = [answers]
+        for agent in (old, *(a.agent for a in reversed(others))):
+            _give_up(agent, "another agent has taken over")
+        for below in others:
+            below.close()
+            below.agent.leave()
+
     def release(self) -> None:
         """The session closes: whoever waits for a task waits no longer."""
-        for answers in reversed(self._stack[1:]):
-            cast("AgentTask[Any]", answers.agent).give_up("the session closed")
+        for answers in reversed(self._stack):
+            _give_up(answers.agent, "the session closed")
 
     def close(self) -> None:
         """Write what is not written yet; nothing is answered any more."""
         for answers in reversed(self._stack):
             answers.close()
 
+    def below(self, agent: Agent) -> bool:
+        """A task sits over that agent."""
+        return any(answers.agent is agent for answers in self._stack[:-1])
+
     def _sits(self, agent: Agent) -> bool:
         return any(answers.agent is agent for answers in self._stack)
+
+
+def _give_up(agent: Agent, why: str) -> None:
+    if isinstance(agent, AgentTask):
+        agent.give_up(why)

@@ -139,10 +139,22 @@ class Speaking:
         return sorted(confirmed, key=lambda pair: pair[0].gen or 0)
 
     def unfinished(self) -> list[SpeechHandle]:
-        """What stands in line, is being said, or waits for its tools; not the speech that asks."""
+        """What stands in line, is being said, or waits for its tools.
+
+        Not the speech that asks, nor one whose tool waits for an `AgentTask`, and so for the user.
+        """
         asking = SPEAKING.get()
-        replies = [pair for pair in self._replies.items() if pair[0].confirmed]
-        return [handle for reply, handle in replies if reply is not asking]
+        return [
+            handle
+            for reply, handle in self._replies.items()
+            if reply.confirmed and reply is not asking and not self._waits_below(reply)
+        ]
+
+    def _waits_below(self, reply: Reply) -> bool:
+        source = reply.step.source
+        if not (reply.resting and isinstance(source, Said)):
+            return False
+        return self._conversation.seats.below(source.voice.agent)
 
     def with_gen(self, gen: int | None) -> Reply | None:
         """The reply in that place, if it still has one."""
