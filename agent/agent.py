@@ -138,6 +138,11 @@ class Agent:
     def tts(self) -> ttss.TTS[Any] | None:
         return _chosen(self._tts, self._session.tts if self._session else None)
 
+    @property
+    def models(self) -> list[Any]:
+        """Those in use."""
+        return [m for m in (self.vad, self.stt, self.llm, self.tts) if m is not None]
+
     async def update_instructions(self, instructions: str | Instructions) -> None:
         """Replace the instructions, from the next reply on."""
         self._instructions = instructions

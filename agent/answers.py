@@ -16,11 +16,10 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from livekit.agents import NOT_GIVEN, StopResponse, llm
+from livekit.agents import StopResponse, llm
 
 from antiphon.hooks import outcome
 from antiphon.pipeline.errors import NodeTimeout
-from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
@@ -92,11 +91,19 @@ class Answers:
             self._write(turn)
             self._answer(turn, None)
         else:
-            self._line_up(turn)
+            self.line_up(turn)
 
     def hand_over(self, agent: Agent) -> None:
         """Another agent takes over when this one has said what it is saying."""
-        self._line_up(HandOver(agent))
+        self.line_up(HandOver(agent))
+
+    def rise(self, below: Answers) -> None:
+        """Its agent is done: what waits in the queue is for the one below."""
+        self.drop()
+        self._queue.end()
+        waiting, self._open = self._open[1:], self._open[:1]  # the first is being done here
+        for entry in waiting:
+            below.line_up(entry)
 
     def close(self) -> None:
         """Write what is not written yet; nothing is answered any more."""
@@ -115,12 +122,15 @@ class Answers:
         drafted.created_at = memory.wall()
         return drafted
 
-    def _line_up(self, entry: Turn | HandOver) -> None:
+    def line_up(self, entry: Turn | HandOver) -> None:
+        """Add to the queue."""
         self._open.append(entry)
         self._queue.put_nowait(entry)
 
     async def _work(self, scope: Scope) -> None:
         async for entry in self._queue:
+            if entry not in self._open:
+                continue  # it has moved to the queue below
             if isinstance(entry, Turn):
                 await self._take(scope, entry)
             else:
@@ -152,6 +162,9 @@ class Answers:
         leaving = scope.start("on_exit", conversation.seats.leave(old))
         await asyncio.wait([leaving])
         await conversation.speaking.finished(old)
+        if conversation.answers is not self:  # its task is done meanwhile: it is for who is there
+            conversation.answers.hand_over(agent)
+            return
         self.agent = agent
         conversation.seats.alone(self, old)
         conversation.seats.seated(old, agent)
@@ -160,7 +173,7 @@ class Answers:
     async def _hooked(self, scope: Scope, turn: Turn, context: llm.ChatContext) -> bool:
         """Run the hook; False when it wants no answer, fails, or takes too long."""
         conversation = self._conversation
-        conversation.mark("hook_started", None, hook_of=turn.number)
+        conversation.hook_started(turn.number)
         hook = self.agent.on_user_turn_completed(context, turn.message)
         task = scope.start("hook", outcome(hook))
         await asyncio.wait([task], timeout=HOOK_LIMIT)
@@ -179,6 +192,7 @@ class Answers:
     def _write(self, turn: Turn) -> None:
         if not turn.written:
             turn.written = True
+            turn.message.metrics.update(self._conversation.delays.of_turn(turn.number))
             self._conversation.write(turn.message, self.agent)
 
     def _answer(self, turn: Turn, context: Callable[[], llm.ChatContext] | None) -> None:
@@ -191,8 +205,7 @@ class Answers:
             return
         self._conversation.speaking.supersede()
         if draft is not None and not draft.done:
-            draft.turn = turn.number
-            draft.confirm(self._conversation.speaking.kind(Kind.ANSWER, NOT_GIVEN))
+            self._conversation.speaking.let_out(draft, turn.number)
         else:
             self._conversation.speaking.answer(turn.number, context)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
 from antiphon.context import INSIDE
-from antiphon.events import SpeechCreatedEvent
 from antiphon.pipeline.observations import Kind
 from antiphon.sources import Said, SaidAudio
 
@@ -47,7 +46,7 @@ def say(
     source = Said(voice, text, name="say", remembered=remembered)
     if audio is not None:
         source = SaidAudio(voice, text, audio, name="say", remembered=remembered)
-    return _created(talk, talk.speaking.speak(source, kind), "say")
+    return talk.speaking.speak(source, kind, asked=True)
 
 
 def generate(
@@ -65,11 +64,4 @@ def generate(
         talk.tools.offered(asking.tools),
     )
     kind = talk.speaking.kind(Kind.SPEECH, asking.allow_interruptions)
-    return _created(talk, talk.speaking.speak(source, kind), "generate_reply")
-
-
-def _created(talk: Conversation, handle: SpeechHandle, source: str) -> SpeechHandle:
-    speech = {"speech_handle": handle, "source": source, "user_initiated": True}
-    talk.tell("speech_created", SpeechCreatedEvent, **speech)
-    talk.session.deliver()
-    return handle
+    return talk.speaking.speak(source, kind, asked=True)

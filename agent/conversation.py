@@ -32,6 +32,7 @@ from antiphon.speaking import Speaking
 from antiphon.states import States
 from antiphon.tools import Toolbox
 from antiphon.turn_limit import TurnLimit
+from antiphon.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,6 +79,7 @@ class Conversation:
         self.delays = Delays(self)
         self.faults = Faults(self)
         self.limit = TurnLimit(self, scope)
+        self.usage = Usage(self)
         self._inbox: deque[o.Observation] = deque()
         self._waiting: list[asyncio.Future[None]] = []  # for anything to move on
         self._timer: asyncio.TimerHandle | None = None
@@ -98,6 +100,7 @@ class Conversation:
         self.options = self._options(agent)
         self.machine.rules = options.rules(self.options, interim_results=_interim_results(agent))
         self.hearing.follow(agent)
+        self.usage.follow(agent.models)
 
     def _options(self, agent: Agent) -> Options:
         ours = cast("TurnHandlingOptions", self.session.options)
@@ -224,6 +227,7 @@ class Conversation:
             content=[said.strip()],
             interrupted=reply.interrupted or reply.error is not None,
             created_at=self.memory.wall(step.granted_at),
+            metrics=self.delays.of_step(step, source.voice.agent),
         )
         self.session.captions.end(said)
         self.speaking.handle(reply).added(message)
@@ -277,6 +281,11 @@ class Conversation:
         """Number the turn that was just committed."""
         return self.delays.next_turn(self._loop.time())
 
+    def hook_started(self, turn: int) -> None:
+        """on_user_turn_completed begins for that turn."""
+        self.delays.hooking(turn, self._loop.time())
+        self.mark("hook_started", None, hook_of=turn)
+
     def hook_ended(self, turn: int) -> None:
         """on_user_turn_completed is done with that turn; its time is part of the delay."""
         self.delays.hooked(turn, self._loop.time())
@@ -308,6 +317,7 @@ class Conversation:
         for commit in self._commits:
             commit.cancel()
         self.states.close()
+        self.usage.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.timeline import delays
+from antiphon.sources import Generated
 
 if TYPE_CHECKING:
+    from livekit.agents import llm
+
+    from antiphon.agent import Agent
     from antiphon.conversation import Conversation
     from antiphon.pipeline.reply import Reply
+    from antiphon.pipeline.step import Step
+
+Part = Literal["llm_node_ttft", "llm_node_ttfs", "tts_node_ttfb", "e2e_latency"]
 
 logger = logging.getLogger("antiphon.turn")
+
+
+PARTS_OF_A_STEP: Final[tuple[tuple[Part, str, str], ...]] = (
+    ("llm_node_ttft", "model_called", "first_token"),
+    ("llm_node_ttfs", "model_called", "first_chunk"),
+    ("tts_node_ttfb", "first_chunk", "first_sound"),
+    ("e2e_latency", "last_voice", "audible"),
+)
 
 
 class Delays:
@@ -31,6 +46,7 @@ class Delays:
         match seen:
             case o.VoiceStarted():
                 self.voice_at, self._detected_at = seen.at, now
+                self._marks.setdefault("voice", seen.at)
             case o.VoiceStopped():
                 self._marks["last_voice"] = seen.at
             case o.Transcript():
@@ -45,6 +61,10 @@ class Delays:
         self._marks = {}
         return self._turns
 
+    def hooking(self, turn: int, now: float) -> None:
+        """on_user_turn_completed begins."""
+        self._of_turn[turn]["hook"] = now
+
     def hooked(self, turn: int, now: float) -> None:
         """on_user_turn_completed is done with that turn."""
         self._of_turn[turn]["hooked"] = now
@@ -54,10 +74,40 @@ class Delays:
         if reply.turn not in self._of_turn:
             return
         marks = {**self._of_turn.pop(reply.turn), **reply.step.marked}
+        reply.step.marked["last_voice"] = marks["last_voice"]
         parts = {name: us / 1e6 for name, us in delays(marks["last_voice"], marks).items()}
         total = round(sum(parts.values()), 6)
         self._conversation.mark("delay", reply, parts=parts, total=total)
         logger.info("turn %s answered after %.3f s", reply.turn, total)
+
+    def of_turn(self, turn: int) -> llm.MetricsReport:
+        """What is known of a turn of the user's; times of day in seconds since the epoch."""
+        marks, wall = self._of_turn.get(turn, {}), self._conversation.memory.wall
+        found: llm.MetricsReport = {}
+        if "voice" in marks:
+            found["started_speaking_at"] = wall(marks["voice"])
+        if "last_voice" in marks:
+            last = marks["last_voice"]
+            found["stopped_speaking_at"] = wall(last)
+            found["transcription_delay"] = max(0.0, marks.get("transcribed", last) - last)
+            found["end_of_turn_delay"] = max(0.0, marks["committed"] - last)
+        if "hook" in marks and "hooked" in marks:
+            found["on_user_turn_completed_delay"] = marks["hooked"] - marks["hook"]
+        return {**found, **_model("stt_metadata", self._conversation.agent.stt)}
+
+    def of_step(self, step: Step, agent: Agent) -> llm.MetricsReport:
+        """What is known of what the agent said in one step."""
+        marks, wall = step.marked, self._conversation.memory.wall
+        found: llm.MetricsReport = {}
+        for name, start, end in PARTS_OF_A_STEP:
+            if start in marks and end in marks:
+                found[name] = marks[end] - marks[start]
+        if "audible" in marks:
+            found["started_speaking_at"] = wall(marks["audible"])
+            found["stopped_speaking_at"] = wall()
+        if isinstance(step.source, Generated):
+            found = {**found, **_model("llm_metadata", agent.llm)}
+        return {**found, **_model("tts_metadata", agent.tts)}
 
     def stopping(self, reply: Reply, now: float) -> None:
         """Say how long it took until the agent was silent, when it is the user who stops it."""
@@ -69,3 +119,10 @@ class Delays:
         ):
             voice, detection = now - self.voice_at, now - self._detected_at
             self._conversation.mark("stopped", reply, voice=voice, detection=detection)
+
+
+def _model(name: str, model: Any) -> llm.MetricsReport:
+    if model is None:
+        return {}
+    about = {"model_name": model.model, "model_provider": model.provider}
+    return cast("llm.MetricsReport", {name: about})

@@ -63,20 +63,15 @@ class Run:
         self.attach()
         self._session.captions.start(self._scope)
         self._prewarm()
+        talk.usage.follow(self._agent.models)
         talk.hearing.start()
         talk.seats.seated(None, self._agent)
         talk.states.agent_is("listening")
         self._session.deliver()
 
-    @property
-    def models(self) -> list[object]:
-        """The models in use."""
-        agent = self._agent
-        return [m for m in (agent.vad, agent.stt, agent.llm, agent.tts) if m is not None]
-
     def _prewarm(self) -> None:
         """Let the models open what they can before the first turn needs it."""
-        for line in honesty(*self.models):
+        for line in honesty(*self._agent.models):
             logger.info("%s", line)
         for model in (self._agent.stt, self._agent.tts, self._agent.llm):
             if model is not None:

@@ -55,7 +55,8 @@ class Seats:
         if self.answers.agent is not task or len(self._stack) == 1:
             logger.warning("%s is done, but another agent has taken over meanwhile", task.id)
             return False
-        self._stack.pop().close()
+        above = self._stack.pop()
+        above.rise(self.answers)
         self.seated(task, self.answers.agent, again=True)
         return True
 
@@ -64,7 +65,7 @@ class Seats:
         talk = self._conversation
         if self._scope.closing:
             return
-        if old is not new and old is not None and not self._sits(old):
+        if old is not new and old is not None and not self.sits(old):
             old.leave()
         if not again:
             new.join(talk.session)
@@ -112,10 +113,11 @@ class Seats:
             answers.close()
 
     def below(self, agent: Agent) -> bool:
-        """A task sits over that agent."""
-        return any(answers.agent is agent for answers in self._stack[:-1])
+        """A task is in charge, and that agent is not it."""
+        return len(self._stack) > 1 and self.answers.agent is not agent
 
-    def _sits(self, agent: Agent) -> bool:
+    def sits(self, agent: Agent) -> bool:
+        """It is in charge, or a task sits over it."""
         return any(answers.agent is agent for answers in self._stack)
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from livekit import rtc
     from livekit.agents import TurnHandlingOptions, stt, tts, vad
     from livekit.agents.llm.chat_context import Instructions
+    from livekit.agents.metrics import AgentSessionUsage
 
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
@@ -127,6 +128,11 @@ class AgentSession(Reporting, Generic[Userdata_T]):
     def timeline(self) -> Timeline:
         """The record of everything that happened; stays after the session has closed."""
         return self.conversation.timeline
+
+    @property
+    def usage(self) -> AgentSessionUsage:
+        """What the models have used, for each provider and model; stays after the close."""
+        return self.conversation.usage.summary()
 
     @property
     def speaker(self) -> Output | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from livekit.agents import NOT_GIVEN, ModelSettings, NotGivenOr, llm
 
 from antiphon.context import CALL
+from antiphon.events import SpeechCreatedEvent
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.interruption import invites_answer
@@ -43,13 +44,26 @@ class Speaking:
 
     # Making replies.
 
-    def speak(self, source: Said, kind: Kind, *, turn: int | None = None) -> SpeechHandle:
-        """Have a reply stand in line."""
+    def speak(
+        self, source: Said, kind: Kind, *, turn: int | None = None, asked: bool = False
+    ) -> SpeechHandle:
+        """Have a reply stand in line; `asked` for by the application."""
         reply = self._new(source, kind, turn)
         handle = self._replies[reply]
+        self._created(handle, "say" if source.name == "say" else "generate_reply", asked=asked)
         reply.confirm()
         self._conversation.session.deliver()
         return handle
+
+    def let_out(self, draft: Reply, turn: int) -> None:
+        """The turn that a draft was prepared for is committed."""
+        draft.turn = turn
+        self._created(self._replies[draft], "generate_reply", asked=False)
+        draft.confirm(self.kind(Kind.ANSWER, NOT_GIVEN))
+
+    def _created(self, handle: SpeechHandle, source: str, *, asked: bool) -> None:
+        speech = {"speech_handle": handle, "source": source, "user_initiated": asked}
+        self._conversation.tell("speech_created", SpeechCreatedEvent, **speech)
 
     def prepare(self, message: llm.ChatMessage) -> Reply:
         """A draft: an answer to a message that is not in history yet."""
@@ -159,6 +173,11 @@ class Speaking:
     def with_gen(self, gen: int | None) -> Reply | None:
         """The reply in that place, if it still has one."""
         return next((r for r in self._replies if gen is not None and r.gen == gen), None)
+
+    def name_of(self, reply: Reply) -> str | None:
+        """The id of its handle, while it lives."""
+        handle = self._replies.get(reply)
+        return handle.id if handle else None
 
     def handle(self, reply: Reply) -> SpeechHandle:
         return self._replies[reply]

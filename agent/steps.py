@@ -146,7 +146,8 @@ class StepWork:
         last = self.reply.steps > talk.session.max_tool_steps
         if last:
             logger.warning("%s tool steps are enough; the model must answer now", self.reply.steps)
-        none = last or agent is not None or source.voice.settings.tool_choice == "none"
+        leaving = agent is not None or not talk.seats.sits(source.voice.agent)
+        none = last or leaving or source.voice.settings.tool_choice == "none"
         choice = "none" if none else tool_choice(outcomes) or "auto"
 
         def refreshed(given: llm.ChatContext, told: Told) -> llm.ChatContext:

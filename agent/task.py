@@ -78,6 +78,8 @@ class AgentTask(Agent, Generic[T]):
         talk.seats.sit(self)
         try:
             await self._done.wait()
+            while talk.seats.answers.agent is self and talk.seats.answers.busy:
+                await talk.moved()  # the turn that ended it is written first
             await talk.seats.leave(self)
             await talk.speaking.finished(self)
         except asyncio.CancelledError:

@@ -31,6 +31,7 @@ def test_a_turn_is_reported_in_the_order_in_which_it_happens() -> None:
         ("user_state_changed", "listening"),
         ("user_input_transcribed", "zaza"),
         ("conversation_item_added", None),
+        ("speech_created", None),
         ("agent_state_changed", "thinking"),
         ("agent_state_changed", "speaking"),
         ("conversation_item_added", None),

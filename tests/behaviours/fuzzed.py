@@ -67,7 +67,7 @@ def draw(number: int) -> list[Move]:
 def _of_the_caller(dice: random.Random) -> list[Move]:
     moves, now, said = [], dice.uniform(0.0, 1.0), 0
     while now < LENGTH - 3.0:
-        lasts, final = dice.uniform(0.1, 1.2), dice.choice([0.05, 0.25, 0.25, 0.7])
+        lasts, final = dice.uniform(0.1, 1.2), dice.choice([0.08, 0.25, 0.25, 0.7])
         fate, text = dice.random(), ""
         if fate < 0.2:
             text = dice.choice(ACKNOWLEDGEMENTS)

@@ -1,0 +1,76 @@
+"""What the models of a session have used, and what they report while they work.
+
+A model object may serve several sessions: what it reports is taken by the session in whose tasks
+it works.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from livekit.agents import ErrorEvent, MetricsCollectedEvent, metrics
+from livekit.agents.metrics import AgentSessionUsage, ModelUsageCollector
+
+from antiphon.events import SessionUsageUpdatedEvent
+from antiphon.pipeline.reply import SPEAKING
+from antiphon.pipeline.streams import STRAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from livekit.agents.metrics import AgentMetrics
+
+    from antiphon.conversation import Conversation
+
+
+class Usage:
+    """Mutable state: the sums, and the models that are listened to."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._collector = ModelUsageCollector()
+        self._models: list[Any] = []
+
+    def summary(self) -> AgentSessionUsage:
+        """Tokens, characters and seconds of audio so far, for each provider and model."""
+        return AgentSessionUsage(model_usage=self._collector.flatten())
+
+    def follow(self, models: Iterable[object]) -> None:
+        """Listen to these models, and to no other."""
+        self.close()
+        for model in models:
+            if model not in self._models:
+                self._models.append(model)
+                model.on("metrics_collected", self._collected)  # type: ignore[attr-defined]
+                model.on("error", self._failed)  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        for model in self._models:
+            model.off("metrics_collected", self._collected)
+            model.off("error", self._failed)
+        self._models.clear()
+
+    @property
+    def _ours(self) -> bool:
+        return STRAYS.get() in (None, self._conversation.strays)
+
+    def _collected(self, report: AgentMetrics) -> None:
+        if not self._ours:
+            return
+        talk, reply = self._conversation, SPEAKING.get()
+        if reply is not None and isinstance(report, metrics.LLMMetrics | metrics.TTSMetrics):
+            report.speech_id = talk.speaking.name_of(reply)
+        self._collector.collect(report)
+        talk.session.report("metrics_collected", lambda: MetricsCollectedEvent(metrics=report))
+        updated = SessionUsageUpdatedEvent
+        talk.session.report("session_usage_updated", lambda: updated(usage=self.summary()))
+        talk.session.deliver()
+
+    def _failed(self, error: Any) -> None:
+        """A model's own retries are told of; what it gives up on ends its stream, and is told
+        of there."""
+        if self._ours and getattr(error, "recoverable", False):
+            talk = self._conversation
+            source = next((m for m in self._models if m.label == error.label), error.label)
+            talk.session.report("error", lambda: ErrorEvent(error=error, source=source))
+            talk.session.deliver()
