@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from livekit.agents import NOT_GIVEN, NotGivenOr
 from livekit.agents import llm as llms
@@ -19,7 +20,7 @@ from antiphon.nodes import tts as tts_nodes
 from antiphon.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Mapping
 
     from livekit import rtc
     from livekit.agents import (
@@ -41,6 +42,9 @@ CUT_IN: Final = (
     "The user has been speaking for long and has left no room for an answer. "
     "Cut in politely with one short sentence; it cannot be interrupted."
 )
+
+STAND_INS: WeakKeyDictionary[AgentSession[Any], Mapping[str, object]] = WeakKeyDictionary()
+"""Models by slot that take the place of a session's, and of every agent's in it: simulations."""
 
 
 class Agent:
@@ -124,19 +128,19 @@ class Agent:
     @property
     def stt(self) -> stts.STT[Any] | None:
         """The recogniser in use: its own, else the session's."""
-        return _chosen(self._stt, self._session.stt if self._session else None)
+        return _chosen("stt", self._stt, self._session)
 
     @property
     def vad(self) -> vads.VAD | None:
-        return _chosen(self._vad, self._session.vad if self._session else None)
+        return _chosen("vad", self._vad, self._session)
 
     @property
     def llm(self) -> llms.LLM[Any] | None:
-        return _chosen(self._llm, self._session.llm if self._session else None)
+        return _chosen("llm", self._llm, self._session)
 
     @property
     def tts(self) -> ttss.TTS[Any] | None:
-        return _chosen(self._tts, self._session.tts if self._session else None)
+        return _chosen("tts", self._tts, self._session)
 
     @property
     def models(self) -> list[Any]:
@@ -266,8 +270,12 @@ def _given(engine: T | None, slot: str, agent: Agent) -> T:
     return engine
 
 
-def _chosen(own: NotGivenOr[T | None], common: T | None) -> T | None:
-    return common if own is NOT_GIVEN else cast("T | None", own)
+def _chosen(slot: str, own: NotGivenOr[T | None], session: AgentSession[Any] | None) -> T | None:
+    if session is not None and slot in (stand_ins := STAND_INS.get(session, {})):
+        return cast("T | None", stand_ins[slot])
+    if own is not NOT_GIVEN:
+        return cast("T | None", own)
+    return None if session is None else cast("T | None", getattr(session, slot))
 
 
 def _copy(chat_ctx: NotGivenOr[llms.ChatContext | None]) -> llms.ChatContext:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
 import numpy as np
@@ -31,6 +32,21 @@ TRANSCRIPT: Final = "transcript.json"
 TIMELINE: Final = "timeline.jsonl"
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What "user" or "agent" said, as it was heard; seconds since the session started."""
+
+    speaker: str
+    text: str
+    start: float
+    end: float
+    interrupted: bool = False
+
+    def __str__(self) -> str:
+        cut = " [interrupted]" if self.interrupted else ""
+        return f"{self.start:7.2f} - {self.end:7.2f}  {self.speaker:5}  {self.text}{cut}"
+
+
 class Transcript:
     """Who said what, and when, read from a timeline.
 
@@ -39,7 +55,7 @@ class Transcript:
     """
 
     def __init__(self) -> None:
-        self._lines: list[dict[str, object]] = []
+        self._lines: list[Line] = []
         self._voice: tuple[float, float | None] | None = None  # begun, ended
         self._worded = False  # words came since that voice began: it was no cough
         self._audible: dict[int, float] = {}
@@ -68,9 +84,16 @@ class Transcript:
                 return True
         return False
 
+    @property
+    def lines(self) -> list[Line]:
+        """As they began; times to the microsecond."""
+        return sorted(self._lines, key=lambda line: line.start)
+
     def json(self) -> str:
-        """A list of `{speaker, text, start, end, interrupted}`, as they began; seconds."""
-        lines = sorted(self._lines, key=lambda line: cast("float", line["start"]))
+        """A list of `{speaker, text, start, end, interrupted}`; times to the millisecond."""
+        lines = [asdict(line) for line in self.lines]
+        for line in lines:
+            line |= {"start": round(line["start"], 3), "end": round(line["end"], 3)}
         return json.dumps(lines, indent=2, ensure_ascii=False) + "\n"
 
     def _add(self, record: timeline.Record) -> None:
@@ -86,9 +109,8 @@ class Transcript:
             if self._silent is not None and self._silent[0] == record.reply:
                 end = self._silent[1]
             speaker = "agent"
-        line = {"speaker": speaker, "text": record.detail["text"]}
-        times = {"start": round(start, 3), "end": round(end, 3)}
-        self._lines.append({**line, **times, "interrupted": record.detail["interrupted"]})
+        text, cut = str(record.detail["text"]), bool(record.detail["interrupted"])
+        self._lines.append(Line(speaker, text, round(start, 6), round(end, 6), cut))
 
 
 class CallRecord:

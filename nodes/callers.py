@@ -10,9 +10,9 @@ from livekit import rtc
 from livekit.agents import io
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from antiphon.nodes.wav import Samples, WavSource
+    from antiphon.nodes.wav import Samples
 
 RATE: Final = 16_000  # Hz: what the built-in detector and recogniser take as it is
 FRAME: Final = 0.02  # seconds
@@ -36,7 +36,7 @@ class RecordedCaller(io.AudioInput):
         self._playing: Iterator[Samples] | None = None
         self._played: asyncio.Future[None] | None = None
 
-    def play(self, recording: WavSource) -> asyncio.Future[None]:
+    def play(self, recording: Iterable[Samples]) -> asyncio.Future[None]:
         """Speak `recording` (16 kHz, in blocks of 20 ms) from the next frame on, to its end."""
         if self._playing is not None:
             raise RuntimeError("this caller is still speaking")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from antiphon import AgentSession, ChatContext, UsageError
+from antiphon.simulate import ScriptedLLM
 from tests.scripted import Call, Plain, at, check, hold, sentence, user
-from tests.scripted_models import Mind, modelled
+from tests.scripted_models import modelled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -84,7 +86,7 @@ def test_the_model_sees_what_was_heard_and_nothing_else() -> None:
     )
     check(call)
     mind = call.agent.llm
-    assert isinstance(mind, Mind)
+    assert isinstance(mind, ScriptedLLM)
     seen = [m.text_content for m in mind.asked[-1].messages()[1:]]
     assert seen == [message.text_content for message in call.messages[:-1]]
 
@@ -140,24 +142,15 @@ async def test_a_handle_can_be_awaited_more_than_once_and_never_raises() -> None
         assert await handle is handle
 
 
-class Talking:
+@asynccontextmanager
+async def talking(agent: type[Plain] = Plain, **options: Any) -> AsyncGenerator[Call, None]:
     """A running session, for tests that are coroutines themselves."""
-
-    def __init__(self, agent: type[Plain] = Plain, **options: Any) -> None:
-        self.call, self.options = Call(), options
-        self.call.set_up(agent(self.call.caller, self.call.voice), options)
-
-    async def __aenter__(self) -> Call:
-        await self.call.session.start(self.call.agent)
-        return self.call
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.call.session.aclose()
-        self.call.speaker.held()
-
-
-def talking(agent: type[Plain] = Plain, **options: Any) -> Talking:
-    return Talking(agent, **options)
+    call = Call()
+    await call.dial(agent(call.caller, call.voice), options)
+    try:
+        yield call
+    finally:
+        await call.end()
 
 
 async def test_protected_speech_refuses_to_be_interrupted_unless_it_is_forced() -> None:

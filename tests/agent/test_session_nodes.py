@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from livekit import rtc
-from livekit.agents import io, vad
+from livekit.agents import io
 
 from antiphon import Agent, AgentSession, ModelSettings
-from tests.scripted import RATE, Call, Cue, Plain, at, check, hold, sentence, user
+from antiphon.simulate import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from tests.scripted import RATE, Call, Plain, at, check, hold, sentence, user
 from tests.scripted_agent import Voice
-from tests.scripted_models import Ears, Mind, Mouth, modelled
+from tests.scripted_models import in_turn, modelled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
@@ -25,8 +26,8 @@ class Modelled(Agent):
     """Of LiveKit models; the nodes are LiveKit's defaults, called by name."""
 
     def __init__(self, call: Call, *, streaming: bool = False) -> None:
-        mouth = Mouth(call.voice, streaming=streaming)
-        super().__init__(instructions="", stt=Ears(call.caller), llm=Mind(), tts=mouth)
+        mouth = ScriptedTTS(voice=call.voice, streaming=streaming)
+        super().__init__(instructions="", stt=ScriptedSTT(), llm=ScriptedLLM(in_turn()), tts=mouth)
 
 
 class ByName(Modelled):
@@ -158,53 +159,15 @@ def test_a_transcription_node_that_fails_leaves_the_text_as_written() -> None:
 # Whole utterances.
 
 
-class Utterances(vad.VAD):
-    """A detector whose events carry the frames that the adapter wants."""
-
-    def __init__(self, caller: Any) -> None:
-        super().__init__(capabilities=vad.VADCapabilities(update_interval=0.02))
-        self.voices: list[asyncio.Queue[vad.VADEvent]] = []
-        self.caller = caller
-
-    def stream(self) -> vad.VADStream:
-        self.voices.append(asyncio.Queue())
-        return _Utterances(self)
-
-    def reports(self, kind: vad.VADEventType, **durations: float) -> None:
-        lasts = {"speech_duration": 0.0, "silence_duration": 0.0, **durations}
-        frame = rtc.AudioFrame(b"\0\0" * 320, 16000, 1, 320)
-        for queue in self.voices:
-            queue.put_nowait(
-                vad.VADEvent(type=kind, samples_index=0, timestamp=0.0, frames=[frame], **lasts)  # type: ignore[arg-type]
-            )
-
-
-class _Utterances(vad.VADStream):
-    async def _main_task(self) -> None:
-        queue = self._vad.voices[-1]  # type: ignore[attr-defined]
-        while True:
-            self._event_ch.send_nowait(await queue.get())
-
-
 def test_a_recogniser_of_whole_utterances_is_given_them_by_the_detector() -> None:
-    call = Call()
-    detector = Utterances(call.caller)
-    kinds = vad.VADEventType
-
     def make(call: Call) -> Agent:
-        ears = Ears(call.caller, streaming=False)
-        ears.utterances = ["zaza zeze", "zizi"]
-        return Agent(instructions="", stt=ears, llm=Mind(), tts=Mouth(call.voice))
+        ears = ScriptedSTT(streaming=False, final=0.0)
+        voice = ScriptedTTS(voice=call.voice)
+        return Agent(instructions="", stt=ears, llm=ScriptedLLM(in_turn()), tts=voice)
 
-    def said(begin: float, end: float) -> list[Cue]:
-        start, stop = kinds.START_OF_SPEECH, kinds.END_OF_SPEECH
-        return [
-            *at(begin + 0.06, lambda _: detector.reports(start, speech_duration=0.06)),
-            *at(end + 0.1, lambda _: detector.reports(stop, silence_duration=0.1)),
-        ]
-
-    hold(said(0.2, 0.8), said(5.0, 5.5), agent=make, call=call, vad=detector)
+    call = hold(user(0.2, 0.8, "zaza zeze"), user(5.0, 5.5, "zizi"), agent=make)
     check(call)
+    assert [m.text_content for m in call.messages if m.role == "user"] == ["zaza zeze", "zizi"]
     assert [m.role for m in call.messages] == ["user", "assistant", "user", "assistant"]
 
 
@@ -305,7 +268,9 @@ class Captions(io.TextOutput):
 
 
 async def test_a_session_without_a_voice_writes_its_answers() -> None:
-    session: AgentSession[None] = AgentSession(vad=None, llm=Mind(["Zaza zeze.", "Zizi zozo."]))
+    session: AgentSession[None] = AgentSession(
+        vad=None, llm=ScriptedLLM(["Zaza zeze.", "Zizi zozo."])
+    )
     session.output.transcription = captions = Captions()
     await session.start(Agent(instructions=""))
     await session.generate_reply(user_input="Zu?")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from livekit.agents import AgentStateChangedEvent
 
-from tests.scripted import Call, Cue, Making, check, hold, plain, user
+from tests.scripted import Act, Call, Making, check, hold, plain, user
 from tests.scripted_models import modelled
 
 MINUTES = 10
@@ -12,7 +12,7 @@ EACH = 30.0  # seconds: a question, an answer, a barge-in, an answer
 
 
 def long_conversation(make: Making) -> Call:
-    cues: list[Cue] = []
+    cues: list[Act] = []
     for n in range(round(MINUTES * 60 / EACH)):
         begin, vowels = n * EACH, "aeiou"
         a, b = vowels[n % 5], vowels[n // 5]

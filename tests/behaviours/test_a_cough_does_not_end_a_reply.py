@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scripted import Call, Cue, at, check, check_sound, cough, hold, sentence, user
+from tests.scripted import Act, Call, at, check, check_sound, cough, hold, sentence, user
 from tests.scripted_models import modelled
 
 LONG = " ".join(sentence(first) for first in (0, 10, 20, 30))
@@ -32,7 +32,7 @@ def test_a_cough_at_any_moment_costs_no_sample(lasts: float) -> None:
 
 def test_coughs_one_upon_the_other_cost_no_sample() -> None:
     for moment in every(0.3, 2.5, 0.05):
-        coughs: list[Cue] = [cue for n in range(4) for cue in cough(moment + 0.42 * n, 0.3)]
+        coughs: list[Act] = [cue for n in range(4) for cue in cough(moment + 0.42 * n, 0.3)]
         call = hold(at(0.1, lambda call: call.say(LONG)), coughs, user(12.0, 12.4, "zaza"))
         check(call)
         whole(call)

@@ -15,8 +15,8 @@ from livekit.agents import StopResponse
 
 from antiphon import CloseReason
 from tests.scripted import (
+    Act,
     Call,
-    Cue,
     Plain,
     Voice,
     at,
@@ -111,8 +111,8 @@ class Run:
             + "mnprt"[n // 125 % 5]
         )
 
-    def caller(self) -> list[Cue]:
-        cues: list[Cue] = []
+    def caller(self) -> list[Act]:
+        cues: list[Act] = []
         now = self.dice.uniform(0.0, 1.0)
         while now < 9.0:
             lasts = self.dice.uniform(0.1, 1.2)
@@ -128,7 +128,7 @@ class Run:
             now += lasts + max(final, 0.2) + self.dice.choice([0.0, 0.1, 0.4, 1.0, 2.5])
         return cues
 
-    def application(self) -> list[Cue]:
+    def application(self) -> list[Act]:
         return [
             cue
             for _ in range(self.dice.randint(0, 6))
@@ -179,7 +179,7 @@ class Run:
             assert kept == said
         assert [w for w in said if w in kept and w[0] == "z"] == [w for w in kept if w[0] == "z"]
         check_sound(call)
-        assert not call.errors, [record.getMessage() for record in call.errors]
+        assert not call.log, [record.getMessage() for record in call.log]
         assert all(handle.done() for handle in call.handles)
         assert not call.strays
         assert len(call.reported("close")) == 1

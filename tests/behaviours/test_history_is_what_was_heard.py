@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from livekit.agents import FlushSentinel
 
-from antiphon import Agent
+from antiphon import Agent, simulate
 from antiphon.pipeline.pace import unit_ends
 from antiphon.pipeline.words import words
 from tests.scripted import (
     RATE,
+    Act,
     Call,
-    Cue,
     Plain,
     Voice,
     at,
@@ -133,7 +133,7 @@ def said(way: str, call: Call) -> None:
         call.say(STORY, audio=recorded(call.voice))
 
 
-async def recorded(voice: Voice) -> AsyncGenerator[rtc.AudioFrame, None]:
+async def recorded(voice: simulate.Voice) -> AsyncGenerator[rtc.AudioFrame, None]:
     for frame in voice.frames(STORY):
         yield frame
         await asyncio.sleep(0.01)
@@ -159,7 +159,7 @@ def test_what_is_not_to_be_remembered_is_heard_and_not_in_history() -> None:
 
 
 def test_a_reply_of_which_no_word_was_heard_leaves_no_message() -> None:
-    cues: list[Cue] = at(0.1, lambda call: call.say(STORY))
+    cues: list[Act] = at(0.1, lambda call: call.say(STORY))
     call = hold(cues, at(0.22, lambda call: call.session.interrupt()))
     assert 0 < len(call.sound) < call.voice.lengths[0]
     assert call.messages == []

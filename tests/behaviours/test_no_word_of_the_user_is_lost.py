@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from livekit.agents import StopResponse, llm
 
-from tests.scripted import Call, Cue, Plain, at, check, hold, plain, sentence, user
+from tests.scripted import Act, Call, Ears, Plain, at, check, hold, plain, sentence, user
 
 if TYPE_CHECKING:
     from antiphon import TurnHandlingOptions
@@ -152,7 +152,7 @@ def test_words_rejected_by_min_words_are_kept_and_the_reply_goes_on() -> None:
 def test_a_close_at_every_moment_keeps_every_word_that_was_recognised(hears_the_end: bool) -> None:
     """50 ms apart; the recogniser's last words may come within the closing's own time, or never."""
     for moment in every(0.0, 6.0, 0.05):
-        cues: list[list[Cue]] = [
+        cues: list[list[Act]] = [
             user(0.2, 0.8, "zaza zeze"),
             user(2.2, 2.9, "zizi zozo zuzu"),
             user(3.4, 3.8, "zazaza", final=0.8),
@@ -176,22 +176,21 @@ def test_a_manual_turn_holds_the_words_until_it_is_committed() -> None:
 
 
 def test_a_detector_that_is_stuck_does_not_wedge_the_turn() -> None:
-    cues = [cue for cue in user(0.2, 0.8, "zaza zeze") if cue.at != 0.8 + 0.1]
-    call = hold(cues, user(12.0, 12.5, "zizi"))
+    stuck = Ears(silent=None)
+    call = hold(user(0.2, 0.8, "zaza zeze", ears=stuck), user(12.0, 12.5, "zizi"))
     check(call)
     assert call.messages[-1].role == "assistant"
 
 
 def test_a_recogniser_that_never_finishes_does_not_wedge_the_turn() -> None:
-    cues = user(0.2, 0.8, "zaza zeze")[:-1]
-    call = hold(cues, user(8.0, 8.5, "zizi"))
+    call = hold(user(0.2, 0.8, "zaza zeze", final=None), user(8.0, 8.5, "zizi"))
     assert call.text("user") == ["zaza", "zeze", "zizi"]
     assert [m.role for m in call.messages] == ["user", "assistant", "user", "assistant"]
     assert call.text("assistant") == call.heard
 
 
 def test_words_that_no_detector_noticed_are_answered() -> None:
-    cues = [user(0.2, 0.8, "zaza zeze")[-1]]
-    call = hold(cues)
+    unnoticed = Ears(noticed=None, silent=None, interim=None)
+    call = hold(user(0.2, 0.8, "zaza zeze", ears=unnoticed))
     check(call)
     assert [m.role for m in call.messages] == ["user", "assistant"]

@@ -12,8 +12,10 @@ from livekit.agents.types import TimedString
 
 from antiphon import Agent, CloseReason
 from antiphon.options import ConnectOptions
-from tests.scripted import RATE, Call, Making, Plain, Voice, check_sound, hold, stories, user
-from tests.scripted_models import ONCE, Ears, Mind, Mouth, Thinking
+from antiphon.simulate import ScriptedLLM, ScriptedSTT, ScriptedTTS, Voice
+from antiphon.simulated_models import Thinking
+from tests.scripted import RATE, Call, Making, Plain, check_sound, hold, stories, user
+from tests.scripted_models import ONCE, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
 CONNECT = ConnectOptions(stt_conn_options=ONCE, llm_conn_options=ONCE, tts_conn_options=ONCE)
 
 
-class FailingMind(Mind):
+class FailingMind(ScriptedLLM):
     """The first request fails: before its first token, or after `tokens` of them."""
 
     def __init__(self, *, tokens: int = 0, times: int = 1) -> None:
-        super().__init__()
+        super().__init__(in_turn())
         self.tokens, self.times = tokens, times
 
     def chat(self, **options: Any) -> llm.LLMStream:
@@ -33,25 +35,22 @@ class FailingMind(Mind):
             return super().chat(**options)
         self.asked.append(options["chat_ctx"])
         context, tools = options["chat_ctx"], options.get("tools") or []
-        return _Failing(self, chat_ctx=context, tools=tools, conn_options=options["conn_options"])
+        said = " ".join(str(self._answer(context)).split()[: self.tokens])
+        common = {"chat_ctx": context, "tools": tools, "conn_options": options["conn_options"]}
+        return _Failing(self, said, **common)
 
 
-class _Failing(llm.LLMStream):
+class _Failing(Thinking):
     async def _run(self) -> None:
-        mind: FailingMind = self._llm  # type: ignore[assignment]
-        await asyncio.sleep(mind.think)
-        for token in next(mind.replies).split()[: mind.tokens]:
-            delta = llm.ChoiceDelta(role="assistant", content=token + " ")
-            self._event_ch.send_nowait(llm.ChatChunk(id="scripted", delta=delta))
-            await asyncio.sleep(mind.token)
+        await super()._run()
         raise APIConnectionError("the model is gone")
 
 
-class FailingMouth(Mouth):
+class FailingMouth(ScriptedTTS):
     """The first `times` requests end without sound, or fail after `words` words."""
 
     def __init__(self, voice: Voice, *, words: int = 0, times: int = 1) -> None:
-        super().__init__(voice)
+        super().__init__(voice=voice)
         self.words, self.times = words, times
 
     def synthesize(self, text: str, **options: Any) -> tts.ChunkedStream:
@@ -79,10 +78,11 @@ class _Breaking(tts.ChunkedStream):
         raise APIError("the voice is gone")
 
 
-def made_of(mind: Mind | None, mouth: type[Mouth] | None, **how: Any) -> Making:
+def made_of(mind: ScriptedLLM | None, mouth: type[FailingMouth] | None, **how: Any) -> Making:
     def make(call: Call) -> Agent:
-        voice = mouth(call.voice, **how) if mouth else Mouth(call.voice)
-        return Agent(instructions="", stt=Ears(call.caller), llm=mind or Mind(), tts=voice)
+        voice = mouth(call.voice, **how) if mouth else ScriptedTTS(voice=call.voice)
+        model = mind or ScriptedLLM(in_turn())
+        return Agent(instructions="", stt=ScriptedSTT(), llm=model, tts=voice)
 
     return make
 
@@ -100,7 +100,7 @@ def two_turns(make: Making, **options: Any) -> Call:
 
 def answered_in_the_end(call: Call) -> None:
     assert call.text("user") == call.caller.words
-    assert not call.errors, [record.getMessage() for record in call.errors]
+    assert not call.log, [record.getMessage() for record in call.log]
     assert call.messages[-1].role == "assistant"
     assert not call.messages[-1].interrupted
 
@@ -147,7 +147,7 @@ def test_a_model_that_dies_in_the_middle_is_asked_for_the_rest(tokens: int) -> N
 def test_what_it_had_said_is_not_said_again_if_it_begins_anew(tokens: int) -> None:
     first, other = islice(stories(), 2)
     mind = FailingMind(tokens=tokens)
-    mind.replies = iter([first, first, other])
+    mind.replies = in_turn([first, first, other])
     call = two_turns(made_of(mind, None))
     answered_in_the_end(call)
     assert (call.messages[1].text_content or "").split() == first.split()
@@ -167,13 +167,14 @@ def test_a_voice_that_dies_is_one_error_and_history_has_what_was_heard(words: in
         assert first.interrupted
 
 
-class Flaky(Mind):
+class Flaky(ScriptedLLM):
     """Each request fails once, and works when it is tried again."""
 
     def chat(self, **options: Any) -> llm.LLMStream:
         self.asked.append(options["chat_ctx"])
         context, tools = options["chat_ctx"], options.get("tools") or []
-        return _Flaking(self, chat_ctx=context, tools=tools, conn_options=options["conn_options"])
+        common = {"chat_ctx": context, "tools": tools, "conn_options": options["conn_options"]}
+        return _Flaking(self, self._answer(context), **common)
 
 
 class _Flaking(Thinking):
@@ -187,7 +188,7 @@ class _Flaking(Thinking):
 
 
 def test_what_a_model_mends_by_its_own_retries_is_no_error() -> None:
-    call = hold(user(0.2, 0.8, "zaza zeze"), agent=made_of(Flaky(), None))
+    call = hold(user(0.2, 0.8, "zaza zeze"), agent=made_of(Flaky(in_turn()), None))
     check_sound(call)
     answered_in_the_end(call)
     assert call.reported("error") == []

@@ -8,8 +8,8 @@ import pytest
 
 from tests.scripted import (
     FINAL,
+    Act,
     Call,
-    Cue,
     Making,
     Plain,
     at,
@@ -101,7 +101,7 @@ def test_a_prepared_answer_is_thrown_away_when_the_user_goes_on() -> None:
 
 
 def test_a_turn_is_prepared_for_at_most_so_often() -> None:
-    parts: list[Cue] = []
+    parts: list[Act] = []
     for n in range(7):
         parts += user(0.2 + 0.7 * n, 0.5 + 0.7 * n, f"z{'aeiou'[n % 5]}z{'aeiou'[n % 4]}")
     call = hold(parts)

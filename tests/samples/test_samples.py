@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,7 @@ def sounding(ran: Ran, channel: int) -> list[float]:
 
 
 def test_every_sample_has_a_test() -> None:
-    tested = {"hello.py", "override_llm_node.py", "interruptions.py"}
+    tested = {"hello.py", "override_llm_node.py", "interruptions.py", "test_with_simulate.py"}
     assert {path.name for path in SAMPLES.glob("*.py")} == tested
 
 
@@ -53,6 +54,14 @@ def test_hello_answers_a_caller(programs: Programs) -> None:
     assert time.startswith("It is ")
     assert "oodbye" in goodbye
     assert ran.err == ""
+
+
+def test_the_sample_that_is_a_test_passes() -> None:
+    module = runpy.run_path(str(SAMPLES / "test_with_simulate.py"))
+    tests = [each for name, each in module.items() if name.startswith("test_")]
+    assert len(tests) == 3
+    for test in tests:
+        test()
 
 
 def test_hello_is_fifteen_lines_long() -> None:
