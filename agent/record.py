@@ -105,7 +105,7 @@ class Transcript:
             self._voice, self._worded = None, False
             speaker = "user"
         else:
-            start = self._audible.get(record.reply or 0, record.t)
+            start = self._audible.pop(record.reply or 0, record.t)  # its next step has its own
             if self._silent is not None and self._silent[0] == record.reply:
                 end = self._silent[1]
             speaker = "agent"

@@ -95,7 +95,7 @@ def history(call: Call) -> Iterator[str]:
             began.setdefault(reply, record.t)
             continue
         written = _words(str(record.detail["text"]))
-        heard = _spoken(call, began.get(reply, record.t), record.t)
+        heard = _spoken(call, began.pop(reply, record.t), record.t)
         if not (heard and written):
             continue
         due = list(range(heard[0], heard[0] + len(written)))

@@ -7,22 +7,17 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from livekit.agents import llm
 
-from antiphon import Agent, AgentSession, UsageError, simulate
+from antiphon import UsageError, simulate
 from antiphon.pipeline.clock import run
 from antiphon.simulate import (
-    OWN,
-    Calls,
     Ears,
     Line,
     ScriptedLLM,
     ScriptedSTT,
     ScriptedTTS,
     State,
-    ToolCall,
     calling,
-    calls,
     coughs,
     does,
     hesitates,
@@ -36,8 +31,6 @@ from antiphon.simulate import (
 from tests.hosts import SORRY, WINDOW, Host, held
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from antiphon.simulate import Call
 
 # What the caller does.
@@ -194,91 +187,6 @@ def test_the_application_may_act_at_a_word() -> None:
         says("A table"), does(lambda call: call.session.interrupt(), word="the"), llm=[WINDOW]
     )
     assert call.said("agent") == ["By the"]
-
-
-# Which models are used.
-
-
-class Parrot(Agent):
-    async def llm_node(self, chat_ctx: llm.ChatContext, *_: Any) -> AsyncGenerator[str, None]:
-        yield f"You said {chat_ctx.messages()[-1].text_content}."
-
-
-def test_a_node_of_the_agents_own_runs_as_it_is() -> None:
-    call = simulate.simulate(Parrot(instructions=""), [says("hello")])
-    assert call.said("agent") == ["You said hello."]
-
-
-def test_replies_may_be_made_of_the_context() -> None:
-    def reply(chat_ctx: llm.ChatContext) -> str:
-        return f"That makes {len(chat_ctx.messages()) - 1}."
-
-    call = held(says("One"), says("Two"), llm=reply)
-    assert call.said("agent") == ["That makes 1.", "That makes 3."]
-
-
-def test_a_session_of_ones_own_keeps_its_scripted_models() -> None:
-    mine = ScriptedLLM(["For when?"])
-    session = AgentSession[dict[str, int]](llm=mine, userdata={"guests": 2})
-    call = simulate.simulate(Host(), [says("A table")], session=session)
-    assert call.said("agent") == ["For when?"]
-    assert call.session is session
-    assert len(mine.asked) == 1
-
-
-def test_models_that_an_agent_names_are_replaced_unless_they_are_asked_for() -> None:
-    agent = Host(llm="local/brain")
-    call = simulate.simulate(agent, [says("A table")], llm=["For when?"])
-    assert call.said("agent") == ["For when?"]
-    own = simulate.simulate(Host(llm="local/brain"), [says("Hello")], llm=OWN)
-    assert own.said("agent")[0].startswith("Hello")
-
-
-def test_the_built_in_detector_hears_the_voice_of_the_caller() -> None:
-    call = held(says("A table for two"), coughs(0.6), vad=OWN, llm=["For when?"])
-    user = call.lines[0]
-    assert (user.start, user.end) == (0.5, 2.1)
-    assert call.said("agent") == ["For when?", SORRY]
-
-
-def test_built_in_engines_hear_and_say_real_words() -> None:
-    call = held(
-        says("hello"),
-        interrupts("stop", word="window"),
-        stt="local/pocketsphinx",
-        tts="local/auto",
-        vad=OWN,
-        llm=[WINDOW, "Very well."],
-    )
-    assert call.said("user") == ["hello", "stop"]
-    assert call.lines[1].text.startswith("By the window")
-    assert call.lines[1].interrupted
-    assert call.said("agent")[-1] == "Very well."
-
-
-def test_a_recogniser_of_whole_utterances_is_given_them() -> None:
-    call = held(says("A table"), stt=ScriptedSTT(streaming=False), llm=["For when?"])
-    assert [line.text for line in call.lines] == ["A table", "For when?"]
-
-
-async def test_a_scripted_model_calls_tools() -> None:
-    answer = Calls("Let me see.").and_calls("book", day="Friday", guests=2)
-    model = ScriptedLLM([answer, calls("book", day="Monday")])
-    async with model.chat(chat_ctx=llm.ChatContext.empty()) as stream:
-        deltas = [chunk.delta async for chunk in stream if chunk.delta]
-    called = [call for delta in deltas for call in delta.tool_calls]
-    assert "".join(delta.content or "" for delta in deltas) == "Let me see. "
-    assert [(c.name, c.arguments) for c in called] == [("book", '{"day": "Friday", "guests": 2}')]
-
-
-def test_tool_calls_of_the_history_are_told_with_their_outputs() -> None:
-    def remember(call: Call) -> None:
-        done = llm.FunctionCall(call_id="1", name="book", arguments='{"day": "Friday"}')
-        output = llm.FunctionCallOutput(call_id="1", name="book", output="done", is_error=False)
-        call.session.history.items.extend([done, output])
-
-    call = held(does(remember))
-    assert call.tools == [ToolCall("book", {"day": "Friday"}, "done")]
 
 
 # In a test that is a coroutine.
