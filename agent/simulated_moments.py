@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from contextvars import Context
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,11 +18,14 @@ from antiphon.pipeline.strays import waiting
 from antiphon.simulated_acts import GAP, When
 from antiphon.simulated_models import ScriptError, Voice
 from antiphon.simulated_notes import Notes
+from antiphon.task import AgentTask
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from antiphon.agent import Agent
     from antiphon.pipeline.timeline import Record
+    from antiphon.speech import SpeechHandle
 
 PATIENCE: Final = 300.0  # seconds an agent may take to finish
 LOOK: Final = 0.05  # seconds between two looks at a session that is busy and reports nothing
@@ -44,6 +48,7 @@ class Moments(Notes):
         self._wanted: list[str] = []  # the words that are waited for
         self._came = False
         self._last = 0.0  # when something was last reported, in loop time
+        self._tasks: list[tuple[Agent, set[SpeechHandle]]] = []  # in charge, and who waits for them
         self._news: asyncio.Future[None] | None = None
 
     @property
@@ -66,9 +71,26 @@ class Moments(Notes):
             self._speaking > self._loop.time()
             or talk.machine.unfinished
             or talk.answers.busy
-            or talk.speaking.unfinished()
-            or self.session.agent_state in ("thinking", "speaking")
+            or talk.speaking.in_line()
+            or set(talk.speaking.unfinished()) - self._waiting()
         )
+
+    def _waiting(self) -> set[SpeechHandle]:
+        """The speeches that wait for the task in charge, and so for the caller."""
+        return self._tasks[-1][1] if self._tasks else set()
+
+    def _handed_over(self) -> None:
+        talk = self.session.conversation
+        agent = self.session.current_agent
+        seated = [task for task, _ in self._tasks]
+        if agent in seated:  # it is in charge again
+            del self._tasks[seated.index(agent) + 1 :]
+        elif isinstance(agent, AgentTask):
+            # Asked from inside the speech that waits, the session would leave that one out.
+            waiting_for = Context().run(talk.speaking.unfinished)
+            self._tasks.append((agent, set(waiting_for)))
+        else:
+            self._tasks.clear()
 
     async def _moment(self, when: When, what: str) -> None:
         if when.word is not None:
@@ -155,6 +177,8 @@ class Moments(Notes):
             self._speech, self._began, self._from = record.reply, self._last, len(self._words)
         elif record.kind == "gone":
             self._speech = None
+        elif record.kind == "handoff":
+            self._handed_over()
         self.wake()
 
     def word_heard(self, word: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from livekit.agents import llm
 
-from antiphon import Agent, AgentSession, function_tool, simulate
+from antiphon import Agent, AgentSession, AgentTask, StopResponse, function_tool, simulate
 from antiphon.simulate import (
     OWN,
     Calls,
@@ -122,6 +122,25 @@ class Booking(Host):
         """Hand over to the kitchen."""
         return Kitchen(instructions="You cook.", llm="local/brain")
 
+    @function_tool
+    async def ask_name(self) -> str:
+        """Ask for the name."""
+        return f"the name is {await Asking()}"
+
+
+class Asking(AgentTask[str]):
+    """Ends with the first answer."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="Ask for the name.")
+
+    async def on_enter(self) -> None:
+        await self.session.say("What is your name?")
+
+    async def on_user_turn_completed(self, _: Any, new_message: llm.ChatMessage) -> None:
+        self.complete(new_message.text_content or "")
+        raise StopResponse
+
 
 class Kitchen(Agent):
     async def on_enter(self) -> None:
@@ -130,8 +149,8 @@ class Kitchen(Agent):
 
 def test_a_tool_that_the_scripted_model_calls_is_run_and_answered() -> None:
     first = Calls("One moment.").and_calls("book", day="Friday")
-    replies = [first, "Done, for Friday."]
-    call = simulate.simulate(Booking(), [says("A table on Friday")], llm=replies)
+    script = [says("A table on Friday")]
+    call = simulate.simulate(Booking(), script, llm=[first, "Done, for Friday."])
     assert call.tools == [ToolCall("book", {"day": "Friday"}, "booked for Friday")]
     announced, done = call.lines[1:]
     assert (announced.text, done.text) == ("One moment.", "Done, for Friday.")
@@ -147,7 +166,16 @@ def test_an_announcement_may_be_interrupted_and_the_call_is_answered_all_the_sam
 
 
 def test_an_agent_that_takes_over_speaks_with_the_scripted_models_too() -> None:
-    replies = [calls("hand_over"), "Very well."]
-    call = simulate.simulate(Booking(), [says("The kitchen"), says("Hello")], llm=replies)
+    script = [says("The kitchen"), says("Hello")]
+    call = simulate.simulate(Booking(), script, llm=[calls("hand_over"), "Very well."])
     assert call.said("agent") == ["Kitchen here.", "Very well."]
     assert call.heard == "Kitchen here. Very well.".split()
+
+
+def test_a_caller_answers_a_task_that_a_tool_waits_for() -> None:
+    script = [says("A table"), says("Ada")]
+    call = simulate.simulate(Booking(), script, llm=[calls("ask_name"), "Welcome, Ada."])
+    assert call.tools == [ToolCall("ask_name", {}, "the name is Ada")]
+    texts = [line.text for line in call.lines]
+    assert texts == ["A table", "What is your name?", "Ada", "Welcome, Ada."]
+    assert call.lines[2].start == round(call.lines[1].end + 0.5, 6)
