@@ -75,11 +75,11 @@ class Caller:
         """Every word recognised, in order."""
         return " ".join([*self.finals, self.unfinished]).split()
 
-    def starts(self, noticed: float = 0.0) -> None:
+    def starts(self, noticed: float = 0.06) -> None:
         """The detector says that there is a voice, since `noticed` seconds."""
         self._report(vad.VADEventType.START_OF_SPEECH, speech_duration=noticed)
 
-    def stops(self, silent: float = 0.0) -> None:
+    def stops(self, silent: float = 0.1) -> None:
         """The detector says that there is none, since `silent` seconds."""
         self._report(vad.VADEventType.END_OF_SPEECH, silence_duration=silent)
 

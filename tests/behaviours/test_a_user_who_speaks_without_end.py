@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.scripted import Call, Cue, check, hold, sentence
+from tests.scripted import Act, Call, at, check, hold, sentence
 from tests.scripted_tools import Caller
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ class Patient(Caller):
 
 
 SPEECH = [
-    Cue(0.3, lambda call: call.caller.starts()),
-    Cue(1.0, lambda call: call.caller.says("zaza zeze", final=True)),
-    Cue(9.0, lambda call: call.caller.stops()),
+    *at(0.3, lambda call: call.caller.starts()),
+    *at(1.0, lambda call: call.caller.says("zaza zeze", final=True)),
+    *at(9.0, lambda call: call.caller.stops()),
 ]
 
 
-def held(mode: str, cues: list[Cue] = SPEECH, **limit: float) -> tuple[Call, Patient]:
+def held(mode: str, acts: list[Act] = SPEECH, **limit: float) -> tuple[Call, Patient]:
     made: list[Patient] = []
 
     def make(call: Call) -> Patient:
@@ -46,7 +46,7 @@ def held(mode: str, cues: list[Cue] = SPEECH, **limit: float) -> tuple[Call, Pat
         return made[0]
 
     turns: Any = {"user_turn_limit": limit}
-    return hold(cues, agent=make, turn_handling=turns), made[0]
+    return hold(acts, agent=make, turn_handling=turns), made[0]
 
 
 @pytest.mark.parametrize("mode", ["default", "says", "nothing"])
@@ -69,8 +69,8 @@ def test_the_agent_cuts_in_while_the_user_goes_on_speaking() -> None:
 
 
 def test_seconds_are_a_limit_too() -> None:
-    more = [Cue(3.0, lambda call: call.caller.says("zizi", final=True))]
-    call, agent = held("nothing", sorted(SPEECH + more, key=lambda cue: cue.at), max_duration=2.5)
+    more = at(3.0, lambda call: call.caller.says("zizi", final=True))
+    call, agent = held("nothing", SPEECH + more, max_duration=2.5)
     check(call)
     [event] = agent.exceeded
     assert event.duration == pytest.approx(3.0 - 0.24)
