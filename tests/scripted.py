@@ -126,9 +126,11 @@ async def _hold(
     after: Callable[[], object] | None,
 ) -> None:
     await call.dial(agent(call), options)
-    await call.play(*script)
-    await call.finish()
-    await call.end()
+    try:
+        await call.play(*script)
+        await call.finish()
+    finally:
+        await call.end()
     if after is not None:
         await asyncio.sleep(1.0)
         after()

@@ -24,7 +24,7 @@ from antiphon import (
     ToolError,
     function_tool,
 )
-from tests.scripted import Call, Cue, Plain, Voice, at, check_sound, cough, hold, sentence, user
+from tests.scripted import Act, Call, Plain, Voice, at, check_sound, cough, hold, sentence, user
 from tests.scripted_tools import calls
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Fuzzed:
         hold(cues, probe, agent=lambda _: Worker(self), call=self.call, until=until)
         self.check(probed=until is None)
 
-    def cues(self, move: Move) -> list[Cue]:
+    def cues(self, move: Move) -> list[Act]:
         if move.what == "speak":
             end = move.at + move.lasts
             if not move.text:
