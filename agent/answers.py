@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from livekit.agents import StopResponse, llm
 
-from antiphon.hooks import outcome
+from antiphon.hooks import completed
 from antiphon.pipeline.errors import NodeTimeout
 from antiphon.pipeline.streams import Scope, Stream
 
@@ -174,8 +174,7 @@ class Answers:
         """Run the hook; False when it wants no answer, fails, or takes too long."""
         conversation = self._conversation
         conversation.hook_started(turn.number)
-        hook = self.agent.on_user_turn_completed(context, turn.message)
-        task = scope.start("hook", outcome(hook))
+        task = scope.start("hook", completed(self.agent, context, turn.message))
         await asyncio.wait([task], timeout=HOOK_LIMIT)
         conversation.hook_ended(turn.number)
         if not task.done():

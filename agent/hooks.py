@@ -13,7 +13,7 @@ from antiphon.context import INSIDE, Inside
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from livekit.agents import UserTurnExceededEvent
+    from livekit.agents import UserTurnExceededEvent, llm
 
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
@@ -26,6 +26,13 @@ async def outcome(hook: Awaitable[None]) -> Exception | None:
     except Exception as error:
         return error
     return None
+
+
+async def completed(
+    agent: Agent, context: llm.ChatContext, message: llm.ChatMessage
+) -> Exception | None:
+    """Run `on_user_turn_completed`; called here, since a close may come before the task begins."""
+    return await outcome(agent.on_user_turn_completed(context, message))
 
 
 async def enter(conversation: Conversation, agent: Agent) -> None:
