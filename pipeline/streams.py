@@ -110,6 +110,11 @@ class Stream(Generic[T]):
         return self._size
 
     @property
+    def waiting(self) -> bool:
+        """An item can be taken at once."""
+        return bool(self._items)
+
+    @property
     def ended(self) -> bool:
         """Nothing more will be put (what waits may still be read)."""
         return self._ended
