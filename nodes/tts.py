@@ -16,11 +16,12 @@ from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS
 from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, NotGiven, TimedString
 
+from antiphon.nodes.edge import closed, opened
 from antiphon.pipeline.ledger import LEDGER, Mark, Sound
 from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 
     import numpy.typing as npt
     from livekit.agents import APIConnectOptions, tts
@@ -89,20 +90,21 @@ async def _one_stream(
             pass
 
 
-async def sounds(
-    frames: AsyncGenerator[rtc.AudioFrame, None], rate: int
-) -> AsyncGenerator[Sound, None]:
-    """Frames of any rate and channels as mono samples at `rate`, spans and word times kept.
+async def sounds(call: Callable[[], object], rate: int) -> AsyncGenerator[Sound, None]:
+    """A `tts_node`'s frames, of any rate and channels, as mono samples at `rate`.
 
-    LiveKit's resampler drops `userdata`, so this one (soxr) is ours. It is emptied at the end of
-    each span: no sample of one chunk is counted with the next.
+    Spans and word times are kept. LiveKit's resampler drops `userdata`, so this one (soxr) is
+    ours. It is emptied at the end of each span: no sample of one chunk is counted with the next.
     """
     resampler = _Resampler(rate)
-    async with aclosing(frames):
+    frames: AsyncIterator[rtc.AudioFrame] = await opened(call)
+    try:
         async for frame in frames:
             its = frame.userdata.get(SPAN)
             for sound in resampler.push(frame, its if isinstance(its, Mark) else None):
                 yield sound
+    finally:
+        await closed(frames)
     for sound in resampler.rest():
         yield sound
 

@@ -37,9 +37,9 @@ class Break(NamedTuple):
 class Breaks:
     """The breaks of one segment's text, found as it arrives.
 
-    Text that came is looked at when somebody asks, by `settle`: tokens that come together are
-    judged together. Mutable state: the text not yet taken, which begins at `begin`; how far it has
-    been judged and whether more came since; the line up to there and whether a sentence begins there.
+    Text is judged by `settle`, when somebody asks: tokens that come together are judged together.
+    Mutable state: the text not yet taken, which begins at `begin`; how far it has been judged and
+    whether more came since; the line up to there and whether a sentence begins there.
     """
 
     def __init__(self) -> None:
