@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Beat:
-    """One timer for all callers of a loop, so that the harness costs little beside what it measures.
+    """One timer for all callers of a loop: the harness must be light beside what it measures.
 
     Mutable state: when the beat began, how often it has beaten, and who waits for the next one.
     """
