@@ -70,10 +70,8 @@ class Stream(Generic[T]):
         self._at_end: Callable[[], None] | None = None
 
     def forward(self, sink: Callable[[T], None], at_end: Callable[[], None]) -> None:
-        """Hand what waits, and then each item at once, to `sink`: no task needs to read.
-
-        `at_end` is called when nothing follows. Neither may raise.
-        """
+        """Hand what waits, then each item at once, to `sink`, and call `at_end` when no item
+        follows; neither may raise. No task needs to read then."""
         while self._items:
             sink(self.take_nowait())
         if self._ended:
