@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from livekit.agents import ModelSettings, stt, vad
 
-from antiphon.nodes.edge import items
+from antiphon.nodes.edge import closed, opened
 from antiphon.nodes.stt import FLUSHES
 from antiphon.pipeline.errors import NodeError
 from antiphon.pipeline.observations import Transcript, VoiceStarted, VoiceStopped
 from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
     from livekit import rtc
     from livekit.agents import io
@@ -44,7 +44,8 @@ class Inline(Protocol):
 
 
 class Detector(Protocol):
-    def push(self, frame: rtc.AudioFrame) -> list[vad.VADEvent]: ...
+    def edges(self, frame: rtc.AudioFrame) -> Sequence[vad.VADEvent]:
+        """Hear one frame; the starts and ends of speech that it brings, and nothing else."""
 
 
 class Hearing:
@@ -85,8 +86,7 @@ class Hearing:
             self._detecting.cancel()
             self._detecting = None
         if isinstance(voice, Inline):
-            detector = voice.detector()
-            self._detect = lambda frame: self._on_events(detector.push(frame))
+            self._detect = partial(self._push, voice.detector())
         elif voice is not None:
             stream = voice.stream()
             self._detect = stream.push_frame
@@ -152,23 +152,25 @@ class Hearing:
         except Exception as error:
             self._conversation.faults.failed("input", error)
 
+    def _push(self, detector: Detector, frame: rtc.AudioFrame) -> None:
+        for event in detector.edges(frame):
+            self._on_edge(event)
+
     async def _read_voice(self, stream: vad.VADStream) -> None:
         try:
             async for event in stream:
-                self._on_events([event])
+                if event.type is not vad.VADEventType.INFERENCE_DONE:
+                    self._on_edge(event)
         finally:
             await stream.aclose()
 
-    def _on_events(self, events: list[vad.VADEvent]) -> None:
-        for event in events:
-            if event.type is vad.VADEventType.INFERENCE_DONE:
-                continue
-            now = asyncio.get_running_loop().time()
-            if event.type is vad.VADEventType.START_OF_SPEECH:
-                self._voice_started(now - event.speech_duration - event.inference_duration)
-            elif event.type is vad.VADEventType.END_OF_SPEECH:
-                at = now - event.silence_duration - event.inference_duration
-                self._conversation.observe(VoiceStopped(at))
+    def _on_edge(self, event: vad.VADEvent) -> None:
+        now = asyncio.get_running_loop().time()
+        if event.type is vad.VADEventType.START_OF_SPEECH:
+            self._voice_started(now - event.speech_duration - event.inference_duration)
+        elif event.type is vad.VADEventType.END_OF_SPEECH:
+            at = now - event.silence_duration - event.inference_duration
+            self._conversation.observe(VoiceStopped(at))
 
     def _voice_started(self, at: float) -> None:
         self._conversation.observe(VoiceStarted(at, self._conversation.speaking.invites_answer()))
@@ -180,14 +182,10 @@ class Hearing:
             audio = self._audio
             gave = False
             async with Scope("stt") as scope:
-                events: Stream[stt.SpeechEvent | str] = scope.pipe(
-                    "node", items(partial(agent.stt_node, audio, settings)), ahead=256
-                )
+                node = partial(agent.stt_node, audio, settings)
                 try:
-                    async for event in events:
+                    async for _ in scope.pipe("node", self._read_words(node, scope), ahead=0):
                         gave = True
-                        self._conversation.faults.recovered("stt")
-                        self._on_speech(event)
                 except Exception as error:
                     self._conversation.faults.failed("stt", error)
                 else:
@@ -197,6 +195,25 @@ class Hearing:
                         return
                 audio.close()
             await asyncio.sleep(RETRY)
+
+    async def _read_words(
+        self, node: Callable[[], object], scope: Scope
+    ) -> AsyncGenerator[None, None]:
+        """Runs in the node's leaf task, so that words wait for no other; gives one item, when the
+        first words came. Words of a node that would not stop when it was told to are nobody's."""
+        gave = False
+        events: AsyncIterator[stt.SpeechEvent | str] = await opened(node)
+        try:
+            async for event in events:
+                if scope.closing:
+                    return
+                self._conversation.faults.recovered("stt")
+                self._on_speech(event)
+                if not gave:
+                    gave = True
+                    yield
+        finally:
+            await closed(events)
 
     def _on_speech(self, event: stt.SpeechEvent | str) -> None:
         if isinstance(event, str):

@@ -10,9 +10,9 @@ import logging
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
-from livekit.agents import FlushSentinel, llm
+from livekit.agents import llm
 
 from antiphon.function_tools import effect_of
 from antiphon.nodes.edge import items
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from antiphon.agent import Agent
     from antiphon.memory import Told
-    from antiphon.nodes.llm import Chunk
     from antiphon.nodes.polish import Polish
     from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.source import Chunker, Thought
@@ -68,11 +67,8 @@ class Said:
         self.voice = voice
         self._text = text
 
-    async def think(self) -> AsyncGenerator[Thought, None]:
-        given: AsyncGenerator[str, None] = items(lambda: self._text, single=str)
-        async with aclosing(given) as texts:
-            async for text in texts:
-                yield text
+    def think(self) -> AsyncGenerator[Thought, None]:
+        return items(lambda: self._text, single=str)
 
     def chunker(self) -> Chunker:
         return self.voice.chunker()
@@ -80,7 +76,10 @@ class Said:
     async def polish(self, chunk: str) -> str:
         return await self.voice.polish(chunk)
 
-    async def speak(self, texts: AsyncIterable[str]) -> AsyncGenerator[Sound, None]:
+    def speak(self, texts: AsyncIterable[str]) -> AsyncGenerator[Sound, None]:
+        return sounds(lambda: self._voiced(texts), self.voice.rate)
+
+    async def _voiced(self, texts: AsyncIterable[str]) -> object:
         agent = self.voice.agent
         if agent.tts is None and not agent.overrides("tts_node"):
             raise VoiceDisabled
@@ -89,9 +88,7 @@ class Said:
             frames = await frames
         if frames is None:
             raise VoiceDisabled
-        async with aclosing(sounds(items(lambda: frames), self.voice.rate)) as voiced:
-            async for sound in voiced:
-                yield sound
+        return frames
 
     def show(self, texts: AsyncIterable[str]) -> AsyncIterable[str] | None:
         agent = self.voice.agent
@@ -157,21 +154,17 @@ class Generated(Said):
             async for thought in parts:
                 yield thought
 
-    async def _asked(self, context: llm.ChatContext) -> AsyncGenerator[Thought, None]:
+    def _asked(self, context: llm.ChatContext) -> AsyncGenerator[Thought, None]:
         agent, settings = self.voice.agent, self.voice.settings
-        chunks: AsyncGenerator[Chunk, None] = items(
-            lambda: agent.llm_node(context, self.tools.flatten(), settings),
-            single=(str, llm.ChatChunk, FlushSentinel),
+        return thoughts(
+            lambda: agent.llm_node(context, self.tools.flatten(), settings), self._called
         )
-        async with aclosing(thoughts(chunks)) as parts:
-            async for thought in parts:
-                if not isinstance(thought, Call):
-                    yield thought
-                elif settings.tool_choice == "none":
-                    logger.warning("the model called a tool though it was told not to; ignored")
-                else:
-                    wanted = cast("llm.FunctionToolCall", thought.what)
-                    yield Call(wanted, effect_of(self.tools.get_function_tool(wanted.name)))
+
+    def _called(self, wanted: llm.FunctionToolCall) -> Call | None:
+        if self.voice.settings.tool_choice == "none":
+            logger.warning("the model called a tool though it was told not to; ignored")
+            return None
+        return Call(wanted, effect_of(self.tools.get_function_tool(wanted.name)))
 
     def _with(self, said: str) -> llm.ChatContext:
         """What the model was called with, and what it has said of its answer."""
@@ -198,12 +191,10 @@ class SaidAudio(Said):
     def chunker(self) -> Chunker:
         return Whole()
 
-    async def speak(self, texts: AsyncIterable[str]) -> AsyncGenerator[Sound, None]:
+    async def _voiced(self, texts: AsyncIterable[str]) -> object:
         async for _ in texts:
             pass
-        async with aclosing(sounds(items(lambda: self._audio), self.voice.rate)) as voiced:
-            async for sound in voiced:
-                yield sound
+        return self._audio
 
 
 class Whole:

@@ -66,12 +66,15 @@ Tool = llm.FunctionTool[Any, Any] | llm.RawFunctionTool[Any, Any]
 
 
 class Toolbox:
-    """The session's tools. Mutable state: the calls that run."""
+    """The session's tools. Mutable state: the calls that run, whether a model was ever told of one
+    that did, and what was offered last."""
 
     def __init__(self, conversation: Conversation, scope: Scope) -> None:
         self._conversation = conversation
         self._scope = scope
         self._running: dict[str, Running] = {}
+        self._told = False
+        self._offered: tuple[list[llm.Tool | llm.Toolset], llm.ToolContext] | None = None
 
     def offered(self, names: NotGivenOr[list[str]] = NOT_GIVEN) -> llm.ToolContext:
         """What a reply may call: the agent's tools and the session's, or only those named.
@@ -79,7 +82,7 @@ class Toolbox:
         In `on_enter` the tools flagged IGNORE_ON_ENTER are left out.
         """
         talk, inside = self._conversation, INSIDE.get()
-        tools = llm.ToolContext([*talk.session.tools, *talk.agent.tools])
+        tools = self._context([*talk.session.tools, *talk.agent.tools])
         entering = inside is not None and inside.entering
         if names is NOT_GIVEN and not entering:
             return tools
@@ -88,12 +91,24 @@ class Toolbox:
         ]
         return llm.ToolContext([t for t in wanted if not (entering and _ignored_on_enter(t))])
 
+    def _context(self, tools: list[llm.Tool | llm.Toolset]) -> llm.ToolContext:
+        """The same as last time for the same tools: making one costs 50 µs a turn."""
+        if self._offered is None or self._offered[0] != tools:
+            context = llm.ToolContext(tools)
+            if context.toolsets:  # what is in them may change
+                return context
+            self._offered = tools, context
+        return self._offered[1]
+
     def work(self, reply: Reply, step: Step) -> StepWork:
         """For the calls of one step."""
         return StepWork(self._conversation, reply, step)
 
     def prompt(self, context: llm.ChatContext) -> llm.ChatContext:
         """`context` as a model is to see it: calls that have no answer yet are in progress."""
+        if not (self._told or self._running):
+            return context  # nothing in it is in progress: a long history is not searched
+        self._told = True
         context.items[:] = [item for item in context.items if not item.id.endswith(RUNNING)]
         known = {item.call_id for item in context.items if item.type == "function_call"}
         for call in (running.call for running in self._running.values()):

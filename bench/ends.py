@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from livekit.agents import io
@@ -19,6 +20,45 @@ if TYPE_CHECKING:
     from livekit import rtc
 
 
+class Beat:
+    """One timer for all callers of a loop: the harness must be light beside what it measures.
+
+    Mutable state: when the beat began, how often it has beaten, and who waits for the next one.
+    """
+
+    _of: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, Beat]] = WeakKeyDictionary()
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._start: float | None = None
+        self._waiting: list[asyncio.Future[None]] = []
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> Beat:
+        if loop not in cls._of:
+            cls._of[loop] = cls()
+        return cls._of[loop]
+
+    def next(self, loop: asyncio.AbstractEventLoop) -> asyncio.Future[None]:
+        if self._start is None:
+            self._start = loop.time() - self.count * 0.02
+            loop.call_later(0.02, self._beat, loop)
+        waiter = loop.create_future()
+        self._waiting.append(waiter)
+        return waiter
+
+    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.count += 1
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+        if waiting and self._start is not None:
+            loop.call_at(self._start + (self.count + 1) * 0.02, self._beat, loop)
+        else:
+            self._start = None
+
+
 class Caller(io.AudioInput):
     """20 ms frames by the loop's clock, silent unless `speak` was called.
 
@@ -30,8 +70,7 @@ class Caller(io.AudioInput):
         self.on_silent: Callable[[], None] = lambda: None
         self._voiced = 0
         self._frame = VOICED
-        self._number = 0
-        self._start: float | None = None
+        self._number = 0  # of the beat at which the last frame was due
         self._sounding = False
 
     def speak(self, seconds: float) -> None:
@@ -43,10 +82,10 @@ class Caller(io.AudioInput):
 
     async def __anext__(self) -> rtc.AudioFrame:
         loop = asyncio.get_running_loop()
-        if self._start is None:
-            self._start = loop.time()
-        self._number += 1
-        await asyncio.sleep(max(0.0, self._start + self._number * 0.02 - loop.time()))
+        beat = Beat.of(loop)
+        self._number = self._number + 1 if self._number else beat.count + 1
+        while beat.count < self._number:  # who comes late catches up
+            await beat.next(loop)
         if self._voiced:
             self._voiced -= 1
             self._sounding = True

@@ -91,7 +91,7 @@ class InlineVAD(ScriptedVAD):
         super().__init__()
         self._speaking = False
 
-    def push(self, frame: rtc.AudioFrame) -> list[vad.VADEvent]:
+    def edges(self, frame: rtc.AudioFrame) -> list[vad.VADEvent]:
         voiced = is_voiced(frame)
         if voiced == self._speaking:
             return []

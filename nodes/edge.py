@@ -1,8 +1,8 @@
 """The many shapes a node may return, made one.
 
 LiveKit lets a node be an async generator, a coroutine that returns an async iterable, a coroutine
-that returns one item, or None. `items` turns each into one async generator that also closes what
-it reads, in the same task.
+that returns one item, or None. `opened` turns each into one async iterator, which whoever reads it
+closes with `closed` in the same task; `items` does both.
 """
 
 from __future__ import annotations
@@ -12,29 +12,43 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 T = TypeVar("T")
+
+
+async def opened(
+    call: Callable[[], object], *, single: type | tuple[type, ...] = ()
+) -> AsyncIterator[T]:
+    """Call a node; what it gives. `single` types are one item, None is no item."""
+    result = call()
+    if isawaitable(result):
+        result = await result
+    if isinstance(result, AsyncIterable):
+        return cast("AsyncIterator[T]", aiter(result))
+    if result is None or (single and isinstance(result, single)):
+        return _these(() if result is None else (cast("T", result),))
+    raise TypeError(f"a node must give an async iterable, not {type(result).__name__}")
+
+
+async def closed(source: AsyncIterator[object]) -> None:
+    """Close what `opened` gave, where that can be closed."""
+    if isinstance(source, AsyncGenerator):
+        await source.aclose()
 
 
 async def items(
     call: Callable[[], object], *, single: type | tuple[type, ...] = ()
 ) -> AsyncGenerator[T, None]:
-    """Call a node and give its items; `single` types are one item, None is no item."""
-    result = call()
-    if isawaitable(result):
-        result = await result
-    if result is None:
-        return
-    if single and isinstance(result, single):
-        yield cast("T", result)
-        return
-    if not isinstance(result, AsyncIterable):
-        raise TypeError(f"a node must give an async iterable, not {type(result).__name__}")
-    source = cast("AsyncIterable[T]", result)
+    """Call a node, give its items, and close it."""
+    source: AsyncIterator[T] = await opened(call, single=single)
     try:
         async for item in source:
             yield item
     finally:
-        if isinstance(source, AsyncGenerator):
-            await source.aclose()
+        await closed(source)
+
+
+async def _these(found: tuple[T, ...]) -> AsyncGenerator[T, None]:
+    for item in found:
+        yield item

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, FlushSentinel, llm
 
-from antiphon.pipeline.calls import Call
+from antiphon.nodes.edge import closed, opened
 from antiphon.pipeline.source import Flush, Thought
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from livekit.agents import APIConnectOptions
     from livekit.agents.voice import ModelSettings
+
+    from antiphon.pipeline.calls import Call
 
 Chunk = llm.ChatChunk | str | FlushSentinel
 
@@ -37,9 +39,15 @@ async def chat(
             yield chunk
 
 
-async def thoughts(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Thought, None]:
-    """What of a model's chunks the reply engine reads: text, ends of segments, tool calls."""
-    async with aclosing(chunks):
+async def thoughts(
+    call: Callable[[], object], called: Callable[[llm.FunctionToolCall], Call | None]
+) -> AsyncGenerator[Thought, None]:
+    """What of an `llm_node`'s chunks the reply engine reads: text, ends of segments, tool calls.
+
+    `called` says what becomes of a call that the model makes; None: nothing.
+    """
+    chunks: AsyncIterator[Chunk] = await opened(call, single=(str, llm.ChatChunk, FlushSentinel))
+    try:
         async for chunk in chunks:
             match chunk:
                 case str():
@@ -51,11 +59,14 @@ async def thoughts(chunks: AsyncGenerator[Chunk, None]) -> AsyncGenerator[Though
                     if chunk.delta is not None:
                         if chunk.delta.content:
                             yield chunk.delta.content
-                        for call in chunk.delta.tool_calls:
-                            yield Call(call)
+                        for wanted in chunk.delta.tool_calls:
+                            if (known := called(wanted)) is not None:
+                                yield known
                 case _:
                     kind = type(chunk).__name__
                     raise TypeError(f"llm_node gave {kind}: give str, ChatChunk or FlushSentinel")
+    finally:
+        await closed(chunks)
 
 
 async def continued(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, stt
 
 from antiphon.pipeline.errors import UsageError
-from antiphon.pipeline.streams import Scope
+from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
     from livekit import rtc
     from livekit.agents import APIConnectOptions, vad
+
+logger = logging.getLogger("antiphon.hearing")
 
 FLUSHES: ContextVar[list[Callable[[], None]] | None] = ContextVar("antiphon.flush", default=None)
 """Where the default node leaves the way to ask its recogniser for final words."""
@@ -35,22 +40,38 @@ async def recognise(
         Scope("stt") as scope,
         engine.stream(conn_options=conn_options) as stream,
     ):
-
-        async def push() -> AsyncGenerator[None, None]:
-            try:
-                async for frame in audio:
-                    stream.push_frame(frame)
-                    yield
-            finally:
-                stream.end_input()
-
         flushes = FLUSHES.get()
         if flushes is not None and engine.capabilities.manual_flush:
             flushes[:] = [stream.flush]
-        scope.pipe("audio", push(), ahead=0, measure=lambda _: 0)
+        if isinstance(audio, Stream):  # a frame wakes no task
+            audio.forward(partial(_push, stream), partial(_end, stream))
+        else:
+            scope.start("audio", _push_all(stream, audio))
         try:
             async for event in stream:
                 yield event
         finally:
             if flushes is not None:
                 flushes.clear()
+
+
+async def _push_all(stream: stt.RecognizeStream, audio: AsyncIterable[rtc.AudioFrame]) -> None:
+    try:
+        async for frame in audio:
+            _push(stream, frame)
+    finally:
+        _end(stream)
+
+
+def _push(stream: stt.RecognizeStream, frame: rtc.AudioFrame) -> None:
+    """A frame it does not take ends its input: the session then starts it again."""
+    try:
+        stream.push_frame(frame)
+    except Exception as error:
+        logger.debug("the recogniser took no more audio: %s", error)
+        _end(stream)
+
+
+def _end(stream: stt.RecognizeStream) -> None:
+    with suppress(RuntimeError):  # it has ended already
+        stream.end_input()

@@ -7,6 +7,7 @@ one stream for the segment.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,11 +17,12 @@ from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS
 from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, NotGiven, TimedString
 
+from antiphon.nodes.edge import closed, opened
 from antiphon.pipeline.ledger import LEDGER, Mark, Sound
-from antiphon.pipeline.streams import Scope, Stream
+from antiphon.pipeline.streams import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable
+    from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
     import numpy.typing as npt
     from livekit.agents import APIConnectOptions, tts
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 SPAN: Final = "antiphon.span"  # key of a frame's `userdata`: the `Mark` it belongs to
 AHEAD: Final = 10.0  # seconds of one request's audio that may wait
 
-Asked = tuple[Mark | None, Stream[rtc.AudioFrame]]
+Asked = tuple[Mark | None, AsyncIterator[rtc.AudioFrame]]
 
 
 async def synthesise(
@@ -45,18 +47,23 @@ async def synthesise(
             return
 
         async def ask() -> AsyncGenerator[Asked, None]:
+            first = True  # it is waited for, so it needs no task of its own
             async for chunk in text:
                 ledger = LEDGER.get()
                 mark = ledger.mark(chunk) if ledger else None
                 request = _request(engine, chunk, conn_options)
-                yield mark, scope.pipe("request", request, ahead, _samples)
+                yield mark, request if first else scope.pipe("request", request, ahead, _samples)
+                first = False
 
         ahead = int(AHEAD * engine.sample_rate)
         async for mark, voiced in scope.pipe("requests", ask(), ahead=0):
-            async for frame in voiced:
-                if mark is not None:
-                    frame.userdata[SPAN] = mark
-                yield frame
+            try:
+                async for frame in voiced:
+                    if mark is not None:
+                        frame.userdata[SPAN] = mark
+                    yield frame
+            finally:
+                await closed(voiced)
             if mark is not None:
                 mark.done = True
 
@@ -89,20 +96,21 @@ async def _one_stream(
             pass
 
 
-async def sounds(
-    frames: AsyncGenerator[rtc.AudioFrame, None], rate: int
-) -> AsyncGenerator[Sound, None]:
-    """Frames of any rate and channels as mono samples at `rate`, spans and word times kept.
+async def sounds(call: Callable[[], object], rate: int) -> AsyncGenerator[Sound, None]:
+    """A `tts_node`'s frames, of any rate and channels, as mono samples at `rate`.
 
-    LiveKit's resampler drops `userdata`, so this one (soxr) is ours. It is emptied at the end of
-    each span: no sample of one chunk is counted with the next.
+    Spans and word times are kept. LiveKit's resampler drops `userdata`, so this one (soxr) is
+    ours. It is emptied at the end of each span: no sample of one chunk is counted with the next.
     """
     resampler = _Resampler(rate)
-    async with aclosing(frames):
+    frames: AsyncIterator[rtc.AudioFrame] = await opened(call)
+    try:
         async for frame in frames:
             its = frame.userdata.get(SPAN)
             for sound in resampler.push(frame, its if isinstance(its, Mark) else None):
                 yield sound
+    finally:
+        await closed(frames)
     for sound in resampler.rest():
         yield sound
 

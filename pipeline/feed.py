@@ -106,17 +106,21 @@ class Feed:
             except Exception as error:  # the model's: reported when what it had said is spoken
                 self._end(chunker, error)
             else:
-                silence_ends = loop.time() + self._patience
-                self._take(chunker, thought, loop.time())
+                now = loop.time()
+                silence_ends = now + self._patience
+                self._take(chunker, thought, now)
             finally:
                 self.asking = False
 
     def _take(self, chunker: Chunker, thought: Text, now: float) -> None:
-        if isinstance(thought, Flush):
-            self._segment_ended = True
-            chunker.flush()
-        else:
+        """Give the chunker a thought and those that came with it, up to the segment's end."""
+        while not isinstance(thought, Flush):
             chunker.push(thought, now)
+            if not self._thoughts.waiting:
+                return
+            thought = self._thoughts.take_nowait()
+        self._segment_ended = True
+        chunker.flush()
 
     def _end(self, chunker: Chunker, error: Exception | None) -> None:
         self.ended = True

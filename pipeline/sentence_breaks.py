@@ -37,8 +37,9 @@ class Break(NamedTuple):
 class Breaks:
     """The breaks of one segment's text, found as it arrives.
 
-    Mutable state: the text not yet taken, which begins at `begin`; how far it has been judged; the
-    line up to there and whether a sentence begins there.
+    Text is judged by `settle`, when somebody asks: tokens that come together are judged together.
+    Mutable state: the text not yet taken, which begins at `begin`; how far it has been judged and
+    whether more came since; the line up to there and whether a sentence begins there.
     """
 
     def __init__(self) -> None:
@@ -49,14 +50,20 @@ class Breaks:
         self.size = 0.0  # words up to `begin`
         self.reach = 0.0  # words up to the end of the text, the last one perhaps incomplete
         self._judged = 0
+        self._grown = False
         self._sized = 0.0
         self._line = ""
         self._fresh = True
 
     def feed(self, text: str) -> None:
-        """Add text to the end."""
+        """Add text to the end; `settle` before the breaks are read."""
         self.text += text
-        self._scan(final=False)
+        self._grown = True
+
+    def settle(self) -> None:
+        """Judge the text that came since the last time."""
+        if self._grown:
+            self._scan(final=False)
 
     def close(self) -> None:
         """Judge what is left: nothing follows it."""
@@ -81,6 +88,7 @@ class Breaks:
         return taken
 
     def _scan(self, *, final: bool) -> None:
+        self._grown = False
         self.provisional.clear()
         self.reach = self._sized
         at = self._judged - self.begin

@@ -67,15 +67,18 @@ def judge(word: str, space: str, after: str | None, line: str, fresh: bool) -> V
 
     `line` is the text line before the word, `fresh` says that a sentence or an item begins with it.
     """
-    if _marker(word, line, fresh):
+    if word.isalpha() and word.isascii() and space in ("", " "):  # most words of most texts
+        if after is None:
+            return UNKNOWN
+        verdict = _between_words(word, False, space, after) if space else _inside_a_run(word, after)
+    elif _marker(word, line, fresh):
         return UNKNOWN
-
-    if _BLANK_LINE.search(space):
+    elif _BLANK_LINE.search(space):
         return Verdict(Grade.SENTENCE)
-
-    verdict = _by_mark(word, space, after, line)
-    if "\n" in space:
-        return _end_of_line(word, after, line, verdict)
+    else:
+        verdict = _by_mark(word, space, after, line)
+        if "\n" in space:
+            return _end_of_line(word, after, line, verdict)
 
     if verdict.grade > Grade.ANY and _in_markup(line + word):
         lower = Grade.CLAUSE if verdict.grade is Grade.SENTENCE else Grade.ANY

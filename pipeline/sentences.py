@@ -201,6 +201,7 @@ class _Segment:
         return chosen.end
 
     def _rank(self) -> None:
+        self._breaks.settle()
         settled = self._breaks.settled
         while self._ranked < len(settled) and not self._overflows():
             found = settled[self._ranked]

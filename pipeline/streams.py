@@ -49,8 +49,8 @@ class Stream(Generic[T]):
     """
 
     __slots__ = (
-        *("_ahead", "_closed", "_ended", "_error", "_items", "_measure", "_reader", "_size"),
-        *("_writer", "name"),
+        *("_ahead", "_at_end", "_closed", "_ended", "_error", "_items", "_measure", "_reader"),
+        *("_sink", "_size", "_writer", "name"),
     )
 
     def __init__(
@@ -66,12 +66,26 @@ class Stream(Generic[T]):
         self._error: Exception | None = None
         self._reader: asyncio.Future[None] | None = None
         self._writer: asyncio.Future[None] | None = None
+        self._sink: Callable[[T], None] | None = None  # instead of a reader
+        self._at_end: Callable[[], None] | None = None
+
+    def forward(self, sink: Callable[[T], None], at_end: Callable[[], None]) -> None:
+        """Hand what waits, then each item at once, to `sink`, and call `at_end` when no item
+        follows; neither may raise. No task needs to read then."""
+        while self._items:
+            sink(self.take_nowait())
+        if self._ended:
+            at_end()
+        self._sink, self._at_end = sink, at_end
 
     def put_nowait(self, item: T) -> None:
         """Add an item without regard to the bound; raises StreamClosed when nobody reads."""
         if self._closed or self._ended:
             raise StreamClosed(self.name)
 
+        if self._sink is not None:
+            self._sink(item)
+            return
         self._items.append(item)
         self._size += self._measure(item) if self._measure else 1
         _wake(self._reader)
@@ -94,6 +108,8 @@ class Stream(Generic[T]):
             self._ended = True
             self._error = error
             _wake(self._reader)
+            if self._at_end is not None:
+                self._at_end()
 
     def close(self) -> None:
         """Say that nobody reads any more: what waits is dropped, the writer is let go."""
@@ -108,6 +124,11 @@ class Stream(Generic[T]):
     def size(self) -> int:
         """The measured sum of what waits unread."""
         return self._size
+
+    @property
+    def waiting(self) -> bool:
+        """An item can be taken at once."""
+        return bool(self._items)
 
     @property
     def ended(self) -> bool:

@@ -59,7 +59,7 @@ class Utterances:
     def push(self, frame: rtc.AudioFrame) -> bool:
         """Hear a frame, and say whether the open utterance is over with it."""
         self._add(self._mono.push(frame))
-        edges = {event.type for event in self._detector.push(frame)}
+        edges = {event.type for event in self._detector.edges(frame)}
         if not self.open:
             self._trim()
             if vad.VADEventType.START_OF_SPEECH in edges:

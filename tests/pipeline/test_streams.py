@@ -123,6 +123,28 @@ async def test_closing_lets_the_writer_go_and_ends_the_reader() -> None:
         assert await reader == "StopAsyncIteration"
 
 
+async def test_a_forwarded_stream_hands_on_what_waited_and_then_each_item_at_once() -> None:
+    stream: Stream[int] = Stream(9)
+    got: list[object] = []
+    stream.put_nowait(1)
+    stream.forward(got.append, lambda: got.append("end"))
+    assert got == [1]
+    stream.put_nowait(2)
+    assert (got, stream.size) == ([1, 2], 0)
+    stream.end()
+    stream.close()
+    assert got == [1, 2, "end"]
+
+
+async def test_a_stream_forwarded_after_its_end_ends_its_sink() -> None:
+    stream: Stream[int] = Stream(9)
+    got: list[object] = []
+    stream.put_nowait(1)
+    stream.end()
+    stream.forward(got.append, lambda: got.append("end"))
+    assert got == [1, "end"]
+
+
 async def test_nothing_is_put_after_the_end() -> None:
     stream: Stream[int] = Stream(9)
     stream.put_nowait(1)

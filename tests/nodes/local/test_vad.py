@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,6 +137,14 @@ def test_what_is_kept_of_endless_speech_is_bounded() -> None:
     (end,) = [e for e in events if e.type == END]
 
     assert sum(f.duration for f in end.frames) == pytest.approx(1.0)
+
+
+def test_edges_alone_are_those_of_all_events_without_their_frames() -> None:
+    asked, pushed = Detector(), Detector()
+    alone = [e for frame in frames(SPOKEN, ms=50) for e in asked.edges(frame)]
+    among = [e for frame in frames(SPOKEN, ms=50) for e in pushed.push(frame) if e.type != WINDOW]
+
+    assert alone == [replace(event, frames=[]) for event in among]
 
 
 def test_a_click_is_not_speech() -> None:
