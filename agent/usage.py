@@ -71,6 +71,8 @@ class Usage:
         of there."""
         if self._ours and getattr(error, "recoverable", False):
             talk = self._conversation
-            source = next((m for m in self._models if m.label == error.label), error.label)
+            agent = talk.agent
+            of = {"stt_error": agent.stt, "llm_error": agent.llm, "tts_error": agent.tts}
+            source = of.get(error.type) or agent
             talk.session.report("error", lambda: ErrorEvent(error=error, source=source))
             talk.session.deliver()

@@ -187,11 +187,12 @@ class _Flaking(Thinking):
         await super()._run()
 
 
-def test_what_a_model_mends_by_its_own_retries_is_no_error() -> None:
+def test_what_a_model_mends_by_its_own_retries_is_told_of_as_that() -> None:
     call = hold(user(0.2, 0.8, "zaza zeze"), agent=made_of(Flaky(in_turn()), None))
     check_sound(call)
     answered_in_the_end(call)
-    assert call.reported("error") == []
+    assert {event.error.recoverable for event in call.reported("error")} == {True}
+    assert not call.records("error")
 
 
 class Deaf(Plain):
