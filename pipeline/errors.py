@@ -15,8 +15,12 @@ class NodeUnavailable(NodeError):
     """A model could not be reached, or its library is not installed."""
 
 
-class UsageError(AntiphonError):
+class UsageError(AntiphonError, RuntimeError):
     """The caller's mistake, raised before any task starts."""
+
+
+class ArgumentError(UsageError, TypeError, ValueError):
+    """An argument that cannot be; found when it is given, whichever of the three is caught."""
 
 
 class BadAudio(AntiphonError):

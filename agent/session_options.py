@@ -1,0 +1,173 @@
+"""The options of a session beside its models: checked when they are given, shown as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from livekit.agents.voice import VoiceActivityVideoSampler
+
+from antiphon import arguments, options
+from antiphon.arguments import Check, count, flag, given, keys, mapping, optional, said, seconds
+from antiphon.pipeline.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from livekit.agents import (
+        EndpointingOptions,
+        InterruptionOptions,
+        NotGivenOr,
+        PreemptiveGenerationOptions,
+        RecordingOptions,
+        STTContextOptions,
+        TurnHandlingOptions,
+    )
+
+    from antiphon.nodes.polish import Transform
+    from antiphon.options import Options
+
+T = TypeVar("T")
+VideoSampler = Callable[[Any, Any], bool]
+
+_KEYTERM_DETECTION: Final[dict[str, Check]] = {
+    "enabled": flag,
+    "llm": arguments.anything,
+    "turn_interval": count,
+    "max_keyterms": optional(count),
+    "instructions": arguments.anything,
+    "timeout": seconds,
+}
+_STT_CONTEXT: Final[dict[str, Check]] = {
+    "keyterms": arguments.words,
+    "keyterm_detection": optional(keys(_KEYTERM_DETECTION)),
+    "forward_chat_context": flag,
+}
+_TEMPLATES: Final = ("update", "duplicate_reject", "duplicate_confirm")
+_REPLY_TEMPLATES: Final = ("reply_at_tail", "reply_maybe_covered")
+_TOOL_HANDLING: Final[dict[str, Check]] = {
+    "async_options": optional(
+        keys({f"{n}_template": arguments.anything for n in (*_TEMPLATES, *_REPLY_TEMPLATES)})
+    ),
+}
+_EXPRESSIVE: Final[dict[str, Check]] = {
+    "speech_steering": arguments.anything,
+    "tts_instructions_template": arguments.anything,
+    "tts_instructions_append": arguments.anything,
+}
+_RECORDING: Final[dict[str, Check]] = dict.fromkeys(
+    ("audio", "traces", "logs", "transcript", "redaction", "input_delta"), flag
+)
+_SIMPLE: Final[dict[str, Check]] = {
+    "max_tool_steps": count,
+    "user_away_timeout": optional(seconds),
+    "transcription_timeout": optional(seconds),
+    "min_consecutive_speech_delay": seconds,
+    "use_tts_aligned_transcript": optional(flag),
+    "ivr_detection": flag,
+    "aec_warmup_duration": optional(seconds),
+    "session_close_transcript_timeout": seconds,
+}
+
+
+@dataclass(slots=True)
+class SessionOptions:
+    """What `AgentSession.options` shows: every option with its value. Times in seconds."""
+
+    turn_handling: Options
+    endpointing_overrides: EndpointingOptions  # what of it was said, and is not a default
+    stt_context_options: STTContextOptions
+    max_tool_steps: int
+    user_away_timeout: float | None
+    transcription_timeout: float | None
+    min_consecutive_speech_delay: float
+    use_tts_aligned_transcript: bool | None
+    tts_text_transforms: Sequence[Transform] | None
+    ivr_detection: bool
+    aec_warmup_duration: float | None
+    session_close_transcript_timeout: float
+    recording_options: RecordingOptions
+
+    def __post_init__(self) -> None:
+        for name, check in _SIMPLE.items():
+            check(name, getattr(self, name))
+
+    def update(self, changed: TurnHandlingOptions | None, keyterms: NotGivenOr[list[str]]) -> None:
+        """Put in what `update_options` was given."""
+        if given(keyterms):
+            arguments.words("keyterms", keyterms)
+            self.stt_context_options["keyterms"] = list(keyterms)
+        self.turn_handling = options.resolve(self.turn_handling, changed)
+        self.endpointing_overrides.update(options.endpointing(changed))
+
+    @property
+    def endpointing(self) -> EndpointingOptions:
+        return cast("EndpointingOptions", self.turn_handling["endpointing"])
+
+    @property
+    def interruption(self) -> InterruptionOptions:
+        return cast("InterruptionOptions", self.turn_handling["interruption"])
+
+    @property
+    def preemptive_generation(self) -> PreemptiveGenerationOptions:
+        return cast("PreemptiveGenerationOptions", self.turn_handling["preemptive_generation"])
+
+
+def stt_context(given_options: NotGivenOr[STTContextOptions]) -> STTContextOptions:
+    """What the recogniser is to be told, every key with its value."""
+    said: dict[str, Any] = {}
+    if given(given_options):
+        mapping("stt_context_options", given_options, _STT_CONTEXT)
+        said = dict(given_options)
+    detection = {
+        "enabled": False,
+        "llm": None,
+        "turn_interval": 1,
+        "max_keyterms": None,
+        "instructions": None,
+        "timeout": 10.0,
+        **(said.get("keyterm_detection") or {}),
+    }
+    keyterms = list(said.get("keyterms", []))
+    found = {"keyterms": keyterms, "forward_chat_context": True, **said}
+    return cast("STTContextOptions", {**found, "keyterm_detection": detection})
+
+
+def tool_handling(value: NotGivenOr[T]) -> NotGivenOr[T]:
+    if given(value):
+        mapping("tool_handling", value, _TOOL_HANDLING)
+    return value
+
+
+def expressive(value: NotGivenOr[T]) -> NotGivenOr[T]:
+    if given(value) and not isinstance(value, bool):
+        mapping("expressive", value, _EXPRESSIVE)
+    return value
+
+
+def check_speech(
+    min_consecutive_speech_delay: NotGivenOr[float], use_tts_aligned_transcript: NotGivenOr[bool]
+) -> None:
+    """An agent's own, which hold over the session's when they are given."""
+    seconds("min_consecutive_speech_delay", said(min_consecutive_speech_delay, 0.0))
+    optional(flag)("use_tts_aligned_transcript", said(use_tts_aligned_transcript, None))
+
+
+def sampler(value: NotGivenOr[VideoSampler | None]) -> VideoSampler | None:
+    """Which video frames are looked at; None is all of them."""
+    if not given(value):
+        return VoiceActivityVideoSampler(speaking_fps=1.0, silent_fps=0.3)
+    if value is not None and not callable(value):
+        raise ArgumentError(f"video_sampler={value!r}: write a function of a frame and the session")
+    return value
+
+
+def recording(value: NotGivenOr[bool | RecordingOptions]) -> RecordingOptions:
+    """What of a session is to be recorded: everything, unless something else is said."""
+    whole = value if isinstance(value, bool) else True
+    found: dict[str, bool] = dict.fromkeys(("audio", "traces", "logs", "transcript"), whole)
+    if given(value) and not isinstance(value, bool):
+        mapping("record", value, _RECORDING)
+        found.update(cast("Mapping[str, bool]", value))
+    return cast("RecordingOptions", {"redaction": False, **found})
