@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from livekit.agents import NOT_GIVEN, NotGivenOr
 from livekit.agents import llm as llms
 
+from antiphon import arguments, deprecated, options, session_options
 from antiphon.nodes import llm as llm_nodes
 from antiphon.nodes import models
 from antiphon.nodes import stt as stt_nodes
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from livekit import rtc
     from livekit.agents import (
+        ExpressiveOptions,
         FlushSentinel,
         ModelSettings,
         TurnHandlingOptions,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from livekit.agents import tts as ttss
     from livekit.agents import vad as vads
     from livekit.agents.llm.chat_context import Instructions
+    from livekit.agents.voice.tool_executor import ToolHandlingOptions
+    from typing_extensions import Unpack
 
     from antiphon.session import AgentSession
 
@@ -62,19 +66,33 @@ class Agent:
         tools: list[llms.Tool | llms.Toolset] | None = None,
         stt: NotGivenOr[stts.STT[Any] | str | None] = NOT_GIVEN,
         vad: NotGivenOr[vads.VAD | str | None] = NOT_GIVEN,
-        turn_handling: NotGivenOr[TurnHandlingOptions] = NOT_GIVEN,
-        llm: NotGivenOr[llms.LLM[Any] | str | None] = NOT_GIVEN,
+        turn_handling: NotGivenOr[TurnHandlingOptions | None] = NOT_GIVEN,
+        tool_handling: NotGivenOr[ToolHandlingOptions] = NOT_GIVEN,
+        llm: NotGivenOr[
+            llms.LLM[Any] | llms.RealtimeModel | llms.DuplexModel | str | None
+        ] = NOT_GIVEN,
         tts: NotGivenOr[ttss.TTS[Any] | str | None] = NOT_GIVEN,
+        expressive: NotGivenOr[bool | ExpressiveOptions] = NOT_GIVEN,
+        min_consecutive_speech_delay: NotGivenOr[float] = NOT_GIVEN,
+        use_tts_aligned_transcript: NotGivenOr[bool] = NOT_GIVEN,
+        **old: Unpack[deprecated.OldAgentArguments],
     ) -> None:
-        self._instructions = instructions
+        deprecated.known(type(self), old, deprecated.OldAgentArguments)
+        self._instructions = arguments.instructions(instructions)
         self._id = id or _snake(type(self).__name__)
-        self._tools = [*(tools or []), *llms.find_function_tools(self)]
+        self._tools = arguments.tools("tools", tools, *llms.find_function_tools(self))
         self._chat_ctx = _copy(chat_ctx)
-        self._turn_handling = turn_handling or None
-        self._stt = models.loaded_if_given(models.load_stt, stt)
-        self._vad = models.loaded_if_given(models.load_vad, vad)
-        self._llm = models.loaded_if_given(models.load_llm, llm)
-        self._tts = models.loaded_if_given(models.load_tts, tts)
+        self._turn_handling = options.check(deprecated.turn_handling(turn_handling, old))
+        self._stt = models.STT.loaded_if_given(stt)
+        self._vad = models.VAD.loaded_if_given(vad)
+        self._llm = models.LLM.loaded_if_given(llm)
+        self._tts = models.TTS.loaded_if_given(tts)
+        self.mcp_servers = deprecated.mcp_servers(old)
+        self.tool_handling = session_options.tool_handling(tool_handling)
+        self.expressive = session_options.expressive(expressive)
+        self.min_consecutive_speech_delay = min_consecutive_speech_delay
+        self.use_tts_aligned_transcript = use_tts_aligned_transcript
+        session_options.check_speech(min_consecutive_speech_delay, use_tts_aligned_transcript)
         self._session: AgentSession[Any] | None = None
 
     @property
@@ -115,6 +133,12 @@ class Agent:
         """Its own options; they hold over the session's."""
         return self._turn_handling
 
+    def may_join(self, session: AgentSession[Any]) -> None:
+        """UsageError when it cannot be in charge of `session`, and why."""
+        if self._session is not None and self._session is not session:
+            raise UsageError(f"{self._id} is running in another session; make a new one")
+        arguments.tools(f"the session's tools and those of {self._id}", session.tools, *self._tools)
+
     def join(self, session: AgentSession[Any]) -> None:
         """Called by the session that puts it in charge."""
         if self._session is not None and self._session is not session:
@@ -149,16 +173,16 @@ class Agent:
 
     async def update_instructions(self, instructions: str | Instructions) -> None:
         """Replace the instructions, from the next reply on."""
-        self._instructions = instructions
+        self._instructions = arguments.instructions(instructions)
 
     async def update_tools(self, tools: list[llms.Tool | llms.Toolset]) -> None:
         """Replace the tools, from the next reply on."""
-        llms.ToolContext(tools)  # raises where two have one name, or one is no tool
-        self._tools = list(tools)
+        self._tools = arguments.tools("tools", tools)
 
     async def update_chat_ctx(self, chat_ctx: llms.ChatContext) -> None:
         """Replace what the agent remembers, from the next reply on."""
-        self._chat_ctx = chat_ctx.copy()
+        given = arguments.instance("chat_ctx", chat_ctx, llms.ChatContext, "a ChatContext")
+        self._chat_ctx = given.copy()
 
     def overrides(self, name: str) -> bool:
         """Whether a node or hook of this agent is not the default one."""
@@ -279,7 +303,10 @@ def _chosen(slot: str, own: NotGivenOr[T | None], session: AgentSession[Any] | N
 
 
 def _copy(chat_ctx: NotGivenOr[llms.ChatContext | None]) -> llms.ChatContext:
-    return chat_ctx.copy() if isinstance(chat_ctx, llms.ChatContext) else llms.ChatContext.empty()
+    context = arguments.said(chat_ctx, None)
+    if context is None:
+        return llms.ChatContext.empty()
+    return arguments.instance("chat_ctx", context, llms.ChatContext, "a ChatContext").copy()
 
 
 def _snake(name: str) -> str:

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
+from antiphon import arguments
+from antiphon.arguments import said
 from antiphon.context import INSIDE
+from antiphon.pipeline.errors import ArgumentError
 from antiphon.pipeline.observations import Kind
 from antiphon.sources import Said, SaidAudio
 
@@ -42,6 +45,9 @@ def say(
     remembered: bool,
 ) -> SpeechHandle:
     """Have text said, or ready audio played, when its turn comes."""
+    arguments.speech(text)
+    if audio is not None:
+        arguments.sound(audio)
     voice, kind = talk.speaking.voice(), talk.speaking.kind(Kind.SPEECH, allow_interruptions)
     source = Said(voice, text, name="say", remembered=remembered)
     if audio is not None:
@@ -53,6 +59,7 @@ def generate(
     talk: Conversation, user_input: NotGivenOr[str | llm.ChatMessage], asking: Asking
 ) -> SpeechHandle:
     """Have the model speak when its turn comes; `user_input` is in history at once."""
+    _check(talk, user_input, asking)
     inside = INSIDE.get()
     if user_input is not NOT_GIVEN and not (inside and inside.written == user_input):
         message = talk.memory.user_message(cast("str | llm.ChatMessage", user_input))
@@ -65,3 +72,22 @@ def generate(
     )
     kind = talk.speaking.kind(Kind.SPEECH, asking.allow_interruptions)
     return talk.speaking.speak(source, kind, asked=True)
+
+
+def _check(
+    talk: Conversation, user_input: NotGivenOr[str | llm.ChatMessage], asking: Asking
+) -> None:
+    """Refuse what `generate_reply` cannot be given, before anything is written."""
+    message = said(user_input, "")
+    arguments.instance("user_input", message, str | llm.ChatMessage, "a str or a ChatMessage")
+    arguments.instructions(said(asking.instructions, None) or "")
+    context = said(asking.chat_ctx, llm.ChatContext.empty())
+    arguments.instance("chat_ctx", context, llm.ChatContext, "a ChatContext")
+    names = said(asking.tools, [])
+    arguments.words("tools", names)
+    if names:
+        offered = talk.tools.offered()
+        known = [*(tool.id for tool in offered.flatten()), *(s.id for s in offered.toolsets)]
+        for name in names:
+            if name not in known:
+                raise ArgumentError(f"tools=[{name!r}]: {arguments.nearest(name, known)}")

@@ -251,7 +251,7 @@ class Console:
         hurried = ending.status == INTERRUPTED
         if (session := self._session) is not None:
             if hurried:
-                session.close_timeout = 0.2
+                session.options.session_close_transcript_timeout = 0.2
             closing = scope.start("close", session.aclose())
             await asyncio.wait([closing], timeout=0.4 if hurried else 15.0)
         if self._speaker is not None:

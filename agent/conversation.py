@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never, cast
+from typing import TYPE_CHECKING, Any, assert_never
 
 from livekit.agents import LanguageCode, llm
 
@@ -36,8 +36,6 @@ from antiphon.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from livekit.agents import TurnHandlingOptions
 
     from antiphon.agent import Agent
     from antiphon.answers import Answers
@@ -66,7 +64,7 @@ class Conversation:
         self.pace = Pace()
         self.limits = Limits()
         self.draft_sound = bool(self.options["preemptive_generation"]["preemptive_tts"])
-        self.line = Line(self.observe, session.min_consecutive_speech_delay)
+        self.line = Line(self.observe, session.options.min_consecutive_speech_delay)
         self.machine = Turns(options.rules(self.options, interim_results=_interim_results(agent)))
         self._loop = asyncio.get_running_loop()
         self.memory = Memory(session)
@@ -97,14 +95,17 @@ class Conversation:
 
     def follow(self, agent: Agent) -> None:
         """Hear with that agent's ears from now on, and by its rules."""
-        self.options = self._options(agent)
-        self.machine.rules = options.rules(self.options, interim_results=_interim_results(agent))
+        self.obey(agent)
         self.hearing.follow(agent)
         self.usage.follow(agent.models)
 
+    def obey(self, agent: Agent) -> None:
+        """Go by the options as they are now."""
+        self.options = self._options(agent)
+        self.machine.rules = options.rules(self.options, interim_results=_interim_results(agent))
+
     def _options(self, agent: Agent) -> Options:
-        ours = cast("TurnHandlingOptions", self.session.options)
-        return options.resolve(ours, agent.turn_handling)
+        return options.resolve(self.session.options.turn_handling, agent.turn_handling)
 
     # The machine.
 

@@ -126,7 +126,7 @@ class Run:
         await talk.seats.leave(talk.agent)
         talk.hearing.attach(None)
         if reason is not CloseReason.ERROR:
-            await talk.hearing.last_words(session.close_timeout)
+            await talk.hearing.last_words(session.options.session_close_transcript_timeout)
         talk.observe(o.Closed())
         talk.close()
         talk.seats.release()

@@ -10,32 +10,48 @@ from livekit.agents import NOT_GIVEN, CloseReason, NotGivenOr, io
 from livekit.agents import llm as llms
 from typing_extensions import TypeVar  # with a default, before 3.13
 
-from antiphon import asked, options
+from antiphon import arguments, asked, deprecated, options, session_options
+from antiphon.agent import Agent
+from antiphon.arguments import said
 from antiphon.lifecycle import Run
 from antiphon.nodes import models
 from antiphon.nodes.polish import DEFAULT as DEFAULT_TRANSFORMS
 from antiphon.nodes.polish import Polish
-from antiphon.options import ConnectOptions
 from antiphon.pipeline import observations as o
-from antiphon.pipeline.errors import UsageError
+from antiphon.pipeline.errors import ArgumentError, UsageError
 from antiphon.pipeline.sentences import Sentences
 from antiphon.reporting import Reporting
+from antiphon.session_options import SessionOptions
 from antiphon.states import Captions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Sequence
 
     from livekit import rtc
-    from livekit.agents import TurnHandlingOptions, stt, tts, vad
+    from livekit.agents import (
+        EndpointingOptions,
+        ExpressiveOptions,
+        RecordingOptions,
+        STTContextOptions,
+        TurnHandlingOptions,
+        room_io,
+        stt,
+        tts,
+        vad,
+    )
     from livekit.agents.llm.chat_context import Instructions
     from livekit.agents.metrics import AgentSessionUsage
+    from livekit.agents.voice.tool_executor import ToolHandlingOptions
+    from livekit.agents.voice.turn import TurnDetectionMode
+    from typing_extensions import Unpack
 
-    from antiphon.agent import Agent
     from antiphon.conversation import Conversation
     from antiphon.nodes.polish import Transform
+    from antiphon.options import ConnectOptions
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.source import Chunker
     from antiphon.pipeline.timeline import Timeline
+    from antiphon.session_options import VideoSampler
     from antiphon.speech import SpeechHandle
 
 logger = logging.getLogger("antiphon.session")
@@ -53,34 +69,63 @@ class AgentSession(Reporting, Generic[Userdata_T]):
     def __init__(
         self,
         *,
-        stt: stt.STT[Any] | str | None = None,
+        stt: NotGivenOr[stt.STT[Any] | str | None] = NOT_GIVEN,
         vad: NotGivenOr[vad.VAD | str | None] = NOT_GIVEN,
-        llm: llms.LLM[Any] | str | None = None,
-        tts: tts.TTS[Any] | str | None = None,
-        turn_handling: TurnHandlingOptions | None = None,
-        userdata: NotGivenOr[Userdata_T] = NOT_GIVEN,
-        tts_text_transforms: Sequence[Transform] | None = DEFAULT_TRANSFORMS,
-        tokenizer: Callable[[], Chunker] = Sentences,
-        user_away_timeout: float | None = 15.0,
-        session_close_transcript_timeout: float = 2.0,
-        conn_options: ConnectOptions | None = None,
-        tools: list[llms.Tool | llms.Toolset] | None = None,
+        llm: NotGivenOr[
+            llms.LLM[Any] | llms.RealtimeModel | llms.DuplexModel | str | None
+        ] = NOT_GIVEN,
+        tts: NotGivenOr[tts.TTS[Any] | str | None] = NOT_GIVEN,
+        turn_handling: NotGivenOr[TurnHandlingOptions | None] = NOT_GIVEN,
+        stt_context_options: NotGivenOr[STTContextOptions] = NOT_GIVEN,
+        tools: NotGivenOr[list[llms.Tool | llms.Toolset] | None] = NOT_GIVEN,
+        tool_handling: NotGivenOr[ToolHandlingOptions] = NOT_GIVEN,
         max_tool_steps: int = 3,
+        use_tts_aligned_transcript: NotGivenOr[bool] = NOT_GIVEN,
+        tts_text_transforms: NotGivenOr[Sequence[Transform] | None] = NOT_GIVEN,
+        tokenizer: Callable[[], Chunker] = Sentences,
         min_consecutive_speech_delay: float = 0.0,
+        expressive: bool | ExpressiveOptions = False,
+        userdata: NotGivenOr[Userdata_T] = NOT_GIVEN,
+        video_sampler: NotGivenOr[VideoSampler | None] = NOT_GIVEN,
+        aec_warmup_duration: NotGivenOr[float | None] = NOT_GIVEN,
+        ivr_detection: bool = False,
+        user_away_timeout: float | None = 15.0,
+        transcription_timeout: float | None = None,
+        session_close_transcript_timeout: float = 2.0,
+        conn_options: NotGivenOr[ConnectOptions | None] = NOT_GIVEN,
+        loop: asyncio.AbstractEventLoop | None = None,
+        **old: Unpack[deprecated.OldSessionArguments],
     ) -> None:
         super().__init__()
-        self.stt = models.loaded(models.load_stt, stt)
+        deprecated.known(type(self), old, deprecated.OldSessionArguments)
+        turns = options.check(deprecated.turn_handling(turn_handling, old))
+        context = deprecated.stt_context(stt_context_options, old)
+        self.options = SessionOptions(
+            turn_handling=options.resolve(turns),
+            endpointing_overrides=options.endpointing(turns),
+            stt_context_options=session_options.stt_context(context),
+            max_tool_steps=max_tool_steps,
+            user_away_timeout=user_away_timeout,
+            transcription_timeout=transcription_timeout,
+            min_consecutive_speech_delay=min_consecutive_speech_delay,
+            use_tts_aligned_transcript=said(use_tts_aligned_transcript, None),
+            tts_text_transforms=said(tts_text_transforms, DEFAULT_TRANSFORMS),
+            ivr_detection=ivr_detection,
+            aec_warmup_duration=said(aec_warmup_duration, None),
+            session_close_transcript_timeout=session_close_transcript_timeout,
+            recording_options=session_options.recording(False),
+        )
+        self.polish, self.chunker = Polish(self.options.tts_text_transforms), tokenizer
+        self.tools = arguments.tools("tools", said(tools, None))
+        self.tool_handling = session_options.tool_handling(tool_handling)
+        self.mcp_servers = deprecated.mcp_servers(old)
+        self.expressive = session_options.expressive(expressive)
+        self.video_sampler = session_options.sampler(video_sampler)
+        self.conn_options = options.connecting(conn_options)
+        self.stt = models.STT.loaded(stt)
         self.vad = models.default_vad(vad)
-        self.llm = models.loaded(models.load_llm, llm)
-        self.tts = models.loaded(models.load_tts, tts)
-        self.options = options.resolve(turn_handling)
-        self.polish, self.chunker = Polish(tts_text_transforms), tokenizer
-        self.tools = list(tools or [])
-        self.max_tool_steps = max_tool_steps
-        self.min_consecutive_speech_delay = min_consecutive_speech_delay
-        self.user_away_timeout = user_away_timeout
-        self.close_timeout = session_close_transcript_timeout
-        self.conn_options = conn_options or ConnectOptions()
+        self.llm = models.LLM.loaded(llm)
+        self.tts = models.TTS.loaded(tts)
         self.captions, self.history = Captions(), llms.ChatContext.empty()
         self.input = io.AgentInput(_nothing, self._changed)
         self.output = io.AgentOutput(_nothing, self._changed, self._changed)
@@ -92,7 +137,7 @@ class AgentSession(Reporting, Generic[Userdata_T]):
     @property
     def userdata(self) -> Userdata_T:
         if self._userdata is NOT_GIVEN:
-            raise UsageError("this session has no userdata: pass userdata= to AgentSession")
+            raise ArgumentError("this session has no userdata: pass userdata= to AgentSession")
         return cast("Userdata_T", self._userdata)
 
     @userdata.setter
@@ -141,12 +186,26 @@ class AgentSession(Reporting, Generic[Userdata_T]):
 
     # Life.
 
-    async def start(self, agent: Agent, *, room: rtc.Room | None = None, **_: object) -> None:
+    async def start(
+        self,
+        agent: Agent,
+        *,
+        capture_run: bool = False,
+        room: NotGivenOr[rtc.Room | None] = NOT_GIVEN,
+        room_options: NotGivenOr[room_io.RoomOptions] = NOT_GIVEN,
+        session_host: NotGivenOr[bool] = NOT_GIVEN,
+        record: NotGivenOr[bool | RecordingOptions] = NOT_GIVEN,
+        **old: Unpack[deprecated.OldStartArguments],
+    ) -> None:
         """Begin the conversation with `agent`; input and output are attached before or after."""
+        deprecated.known(self.start, old, deprecated.OldStartArguments)
+        arguments.agent("session.start", agent, Agent).may_join(self)
+        self.room_options = deprecated.room_options(room_options, old)
+        self.options.recording_options = session_options.recording(record)
         if self._run is not None:
             raise UsageError("this session is running already; make a new one to start again")
         self._run = run = Run(self, agent)
-        await run.start(room)
+        await run.start(said(room, None))
 
     async def drain(self) -> None:
         """Wait until everything asked for has been said."""
@@ -170,7 +229,25 @@ class AgentSession(Reporting, Generic[Userdata_T]):
 
     def update_agent(self, agent: Agent) -> None:
         """Hand over to `agent` when the current one has said what it is saying."""
+        arguments.agent("session.update_agent", agent, Agent).may_join(self)
         self.conversation.answers.hand_over(agent)
+
+    def update_options(
+        self,
+        *,
+        endpointing_opts: NotGivenOr[EndpointingOptions] = NOT_GIVEN,
+        turn_detection: NotGivenOr[TurnDetectionMode | None] = NOT_GIVEN,
+        keyterms: NotGivenOr[list[str]] = NOT_GIVEN,
+        expressive: NotGivenOr[bool | ExpressiveOptions] = NOT_GIVEN,
+        **old: Unpack[deprecated.OldUpdateArguments],
+    ) -> None:
+        """Change what is given, from now on; an agent's own options still hold over these."""
+        deprecated.known(self.update_options, old, deprecated.OldUpdateArguments)
+        changed = options.changed(deprecated.endpointing(endpointing_opts, old), turn_detection)
+        self.options.update(changed, keyterms)
+        self.expressive = said(session_options.expressive(expressive), self.expressive)
+        if self._run is not None:
+            self.conversation.obey(self.current_agent)
 
     # Speaking.
 

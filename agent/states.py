@@ -68,7 +68,7 @@ class States:
 
     def _watch(self) -> None:
         self.close()
-        patience = self._conversation.session.user_away_timeout
+        patience = self._conversation.session.options.user_away_timeout
         if patience is not None and self.agent == self.user == "listening":
             self._away = asyncio.get_running_loop().call_later(patience, self._leave)
 

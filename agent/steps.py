@@ -143,7 +143,7 @@ class StepWork:
             talk.answers.hand_over(agent)
         if not any(outcome.output.reply_required for outcome in outcomes):
             return None
-        last = self.reply.steps > talk.session.max_tool_steps
+        last = self.reply.steps > talk.session.options.max_tool_steps
         if last:
             logger.warning("%s tool steps are enough; the model must answer now", self.reply.steps)
         leaving = agent is not None or not talk.seats.sits(source.voice.agent)

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
-from livekit.agents import NotGiven, NotGivenOr, inference, vad
+from livekit.agents import NotGiven, NotGivenOr, inference, llm, stt, tts, vad
 
 from antiphon.nodes import local
-from antiphon.pipeline.errors import UsageError
+from antiphon.pipeline.errors import ArgumentError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from livekit.agents import llm, stt, tts
 
 T = TypeVar("T")
 
@@ -27,20 +27,50 @@ LOCAL_ONLY: ContextVar[bool] = ContextVar("antiphon.local_only", default=False)
 KEYS: Final = "LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
 
 
-def loaded(load: Callable[[str], T], given: T | str | None) -> T | None:
-    """The model for a slot: an object as it is, a string by `load`, None as None."""
-    if given is None:
-        return None
-    if LOCAL_ONLY.get():
-        return load(LOCAL)
-    return load(given) if isinstance(given, str) else given
+@dataclass(frozen=True, slots=True)
+class Slot(Generic[T]):
+    """A place for a model, by the argument that fills it."""
+
+    name: str
+    kind: type[Any]  # T, which is abstract
+    load: Callable[[str], T]
+
+    def loaded(self, given: object) -> T | None:
+        """The model for the slot: an object as it is, a string by `load`, None as None.
+
+        ArgumentError for what is no such model, with what to write instead.
+        """
+        if given is None or isinstance(given, NotGiven):
+            return None
+        if LOCAL_ONLY.get():
+            return self.load(LOCAL)
+        if isinstance(given, str):
+            return self.load(given)
+        if isinstance(given, self.kind):
+            return cast("T", given)
+        raise ArgumentError(f"{self.name}={_shown(given)}: {self._instead(given)}")
+
+    def loaded_if_given(self, given: object) -> NotGivenOr[T | None]:
+        """The same for a slot that may be left out, which means another thing than None."""
+        return given if isinstance(given, NotGiven) else self.loaded(given)
+
+    def _instead(self, given: object) -> str:
+        if isinstance(given, ModuleType):
+            name = given.__name__.rpartition(".")[2]
+            return f"that is a module; write {self.name}={name}.{self.kind.__name__}(…)"
+        if isinstance(given, type) and issubclass(given, self.kind):
+            return f"that is the class; write {self.name}={given.__name__}(…)"
+        if isinstance(given, llm.RealtimeModel | llm.DuplexModel):
+            return "realtime models have no place here yet; write an LLM, and stt= and tts="
+        kind = given if isinstance(given, type) else type(given)
+        for slot in SLOTS:
+            if issubclass(kind, slot.kind):
+                return f"that is a {slot.kind.__name__}; write it as {slot.name}="
+        return f'write {self.kind.__name__}, "provider/model", or "local/…" (built in)'
 
 
-def loaded_if_given(
-    load: Callable[[str], T], given: NotGivenOr[T | str | None]
-) -> NotGivenOr[T | None]:
-    """The same for a slot that may be left out."""
-    return given if isinstance(given, NotGiven) else loaded(load, given)
+def _shown(given: object) -> str:
+    return given.__name__ if isinstance(given, type | ModuleType) else repr(given)
 
 
 def load_stt(model: str) -> stt.STT[Any]:
@@ -76,7 +106,14 @@ def load_vad(model: str) -> vad.VAD:
 
 def default_vad(given: NotGivenOr[vad.VAD | str | None]) -> vad.VAD | None:
     """The VAD asked for; the built-in one when none is named, None when None is given."""
-    return loaded(load_vad, LOCAL if isinstance(given, NotGiven) else given)
+    return VAD.loaded(LOCAL if isinstance(given, NotGiven) else given)
+
+
+STT: Final[Slot[stt.STT[Any]]] = Slot("stt", stt.STT, load_stt)
+VAD: Final[Slot[vad.VAD]] = Slot("vad", vad.VAD, load_vad)
+LLM: Final[Slot[llm.LLM[Any]]] = Slot("llm", llm.LLM, load_llm)
+TTS: Final[Slot[tts.TTS[Any]]] = Slot("tts", tts.TTS, load_tts)
+SLOTS: Final = cast("tuple[Slot[Any], ...]", (STT, VAD, LLM, TTS))
 
 
 @contextmanager

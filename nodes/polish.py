@@ -11,7 +11,7 @@ from typing import Final
 
 from livekit.agents.voice.transcription.filters import filter_emoji, filter_markdown
 
-from antiphon.pipeline.errors import UsageError
+from antiphon.pipeline.errors import ArgumentError
 
 Transform = str | Callable[[AsyncIterable[str]], AsyncIterable[str]]
 
@@ -31,13 +31,17 @@ class Polish:
     def __init__(self, transforms: Sequence[Transform] | None = DEFAULT) -> None:
         self._named: list[Callable[[AsyncIterable[str]], AsyncIterable[str]]] = []
         self._own: list[Callable[[AsyncIterable[str]], AsyncIterable[str]]] = []
+        if isinstance(transforms, str) or not isinstance(transforms, Sequence | None):
+            raise ArgumentError(f"tts_text_transforms={transforms!r}: write a list")
         for transform in transforms or ():
             if not isinstance(transform, str):
-                self._own.append(transform)
+                self._own.append(_stage(transform))
             elif transform in _NAMED:
                 self._named.append(_NAMED[transform])
             else:
-                raise UsageError(f"no text transform {transform!r}; there are {', '.join(_NAMED)}")
+                raise ArgumentError(
+                    f"no text transform {transform!r}; there are {', '.join(_NAMED)}"
+                )
 
     async def __call__(self, chunk: str) -> str:
         plain = _PLAIN.fullmatch(chunk) and not _LINE_MARKUP.search(chunk)
@@ -52,6 +56,17 @@ class Polish:
         finally:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
+
+
+def _stage(
+    transform: Callable[[AsyncIterable[str]], AsyncIterable[str]],
+) -> Callable[[AsyncIterable[str]], AsyncIterable[str]]:
+    if not callable(transform):
+        raise ArgumentError(
+            f"tts_text_transforms=[{transform!r}]: write {' or '.join(map(repr, _NAMED))}, or a "
+            f"function from an async iterable of str to another"
+        )
+    return transform
 
 
 async def _once(chunk: str) -> AsyncGenerator[str, None]:
