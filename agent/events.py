@@ -13,12 +13,15 @@ from livekit.agents import (
     CloseReason,
     ConversationItemAddedEvent,
     ErrorEvent,
+    MetricsCollectedEvent,
     SessionUsageUpdatedEvent,
+    ToolExecutionUpdatedEvent,
     UserInputTranscribedEvent,
     UserStateChangedEvent,
     UserTranscriptionTimeoutEvent,
 )
 from livekit.agents import FunctionToolsExecutedEvent as LiveKitToolsExecuted
+from livekit.agents.inference import OverlappingSpeechEvent
 from livekit.agents.llm import LLMError
 from livekit.agents.stt import STTError
 from livekit.agents.tts import TTSError
@@ -38,8 +41,8 @@ EventTypes = Literal[
     "function_tools_executed",
     "tool_execution_updated",
     "speech_created",
-    "metrics_collected",
     "session_usage_updated",
+    "metrics_collected",
     "overlapping_speech",
     "debug_message",
     "error",
@@ -47,6 +50,7 @@ EventTypes = Literal[
 ]
 
 __all__ = [
+    "AgentEvent",
     "AgentFalseInterruptionEvent",
     "AgentStateChangedEvent",
     "CloseEvent",
@@ -89,6 +93,25 @@ class SpeechCreatedEvent:
     user_initiated: bool
     type: Literal["speech_created"] = "speech_created"
     created_at: float = field(default_factory=time.time)
+
+
+AgentEvent = (
+    UserInputTranscribedEvent
+    | UserTranscriptionTimeoutEvent
+    | UserStateChangedEvent
+    | AgentStateChangedEvent
+    | AgentFalseInterruptionEvent
+    | MetricsCollectedEvent
+    | SessionUsageUpdatedEvent
+    | ConversationItemAddedEvent
+    | FunctionToolsExecutedEvent
+    | SpeechCreatedEvent
+    | ToolExecutionUpdatedEvent
+    | ErrorEvent
+    | CloseEvent
+    | OverlappingSpeechEvent
+)
+"""Whatever a session reports."""
 
 
 def error_event(

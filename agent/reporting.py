@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from livekit import rtc
 
+from antiphon import arguments
 from antiphon.events import EventTypes
+from antiphon.pipeline.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,9 @@ class Reporting(rtc.EventEmitter[EventTypes]):
         self, event: EventTypes, callback: Callable[..., Any] | None = None
     ) -> Callable[..., Any]:
         """Call `callback` for every such event; without one, return a decorator."""
+        if event not in get_args(EventTypes):
+            known = arguments.nearest(event, get_args(EventTypes))
+            raise ArgumentError(f"a session reports no {event!r}; {known}")
         self._asked_for.add(event)
         return super().on(event, callback)
 

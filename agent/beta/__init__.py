@@ -1,0 +1,5 @@
+"""What LiveKit keeps under `beta`."""
+
+from livekit.agents.beta import Instructions
+
+__all__ = ["Instructions"]

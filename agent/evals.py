@@ -1,0 +1,3 @@
+"""LiveKit's `evals`, by this package's name."""
+
+from livekit.agents.evals import *  # noqa: F403

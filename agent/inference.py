@@ -1,0 +1,3 @@
+"""LiveKit's `inference`, by this package's name."""
+
+from livekit.agents.inference import *  # noqa: F403

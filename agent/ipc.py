@@ -1,0 +1,3 @@
+"""LiveKit's `ipc`, by this package's name."""
+
+from livekit.agents.ipc import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""LiveKit's `job`, by this package's name."""
+
+from livekit.agents.job import *  # noqa: F403

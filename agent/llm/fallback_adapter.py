@@ -1,0 +1,3 @@
+"""LiveKit's `llm.fallback_adapter`, by this package's name."""
+
+from livekit.agents.llm.fallback_adapter import *  # noqa: F403

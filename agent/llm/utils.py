@@ -1,0 +1,3 @@
+"""LiveKit's `llm.utils`, by this package's name."""
+
+from livekit.agents.llm.utils import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""LiveKit's `plugin`, by this package's name."""
+
+from livekit.agents.plugin import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""LiveKit's `simulation`, by this package's name."""
+
+from livekit.agents.simulation import *  # noqa: F403

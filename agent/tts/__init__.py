@@ -1,0 +1,3 @@
+"""LiveKit's `tts`, by this package's name."""
+
+from livekit.agents.tts import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""LiveKit's `types`, by this package's name."""
+
+from livekit.agents.types import *  # noqa: F403

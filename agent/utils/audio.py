@@ -1,0 +1,3 @@
+"""LiveKit's `utils.audio`, by this package's name."""
+
+from livekit.agents.utils.audio import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""LiveKit's `utils.participant`, by this package's name."""
+
+from livekit.agents.utils.participant import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""LiveKit's `vad`, by this package's name."""
+
+from livekit.agents.vad import *  # noqa: F403
