@@ -7,7 +7,7 @@ an override that wraps one should close what it reads (`contextlib.aclosing`).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from livekit.agents import NOT_GIVEN, NotGivenOr
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from livekit.agents import vad as vads
     from livekit.agents.llm.chat_context import Instructions
     from livekit.agents.voice.tool_executor import ToolHandlingOptions
+    from livekit.agents.voice.turn import TurnDetectionMode
     from typing_extensions import Unpack
 
     from antiphon.session import AgentSession
@@ -51,7 +52,7 @@ STAND_INS: WeakKeyDictionary[AgentSession[Any], Mapping[str, object]] = WeakKeyD
 """Models by slot that take the place of a session's, and of every agent's in it: simulations."""
 
 
-class Agent:
+class Agent(deprecated.OldAgentAttributes):
     """What the assistant is and does. `None` for a model means none, leaving it out the session's.
 
     Override the nodes and hooks; start it with `AgentSession.start`.
@@ -81,7 +82,7 @@ class Agent:
         self._instructions = arguments.instructions(instructions)
         self._id = id or _snake(type(self).__name__)
         self._tools = arguments.tools("tools", tools, *llms.find_function_tools(self))
-        self._chat_ctx = _copy(chat_ctx)
+        self._chat_ctx = _copy(arguments.said(chat_ctx, None), self._tools)
         self._turn_handling = options.check(deprecated.turn_handling(turn_handling, old))
         self._stt = models.STT.loaded_if_given(stt)
         self._vad = models.VAD.loaded_if_given(vad)
@@ -133,6 +134,14 @@ class Agent:
         """Its own options; they hold over the session's."""
         return self._turn_handling
 
+    @property
+    def turn_detection(self) -> NotGivenOr[TurnDetectionMode | None]:
+        return (self._turn_handling or {}).get("turn_detection", NOT_GIVEN)
+
+    @property
+    def interruption_detection(self) -> NotGivenOr[Literal["adaptive", "vad"]]:
+        return ((self._turn_handling or {}).get("interruption") or {}).get("mode", NOT_GIVEN)
+
     def may_join(self, session: AgentSession[Any]) -> None:
         """UsageError when it cannot be in charge of `session`, and why."""
         if self._session is not None and self._session is not session:
@@ -179,10 +188,13 @@ class Agent:
         """Replace the tools, from the next reply on."""
         self._tools = arguments.tools("tools", tools)
 
-    async def update_chat_ctx(self, chat_ctx: llms.ChatContext) -> None:
-        """Replace what the agent remembers, from the next reply on."""
-        given = arguments.instance("chat_ctx", chat_ctx, llms.ChatContext, "a ChatContext")
-        self._chat_ctx = given.copy()
+    async def update_chat_ctx(
+        self, chat_ctx: llms.ChatContext, *, exclude_invalid_function_calls: bool = True
+    ) -> None:
+        """Replace what the agent remembers, from the next reply on; calls of tools it has not are
+        left out, unless `exclude_invalid_function_calls` is False."""
+        tools = self._tools if exclude_invalid_function_calls else None
+        self._chat_ctx = _copy(chat_ctx, tools)
 
     def overrides(self, name: str) -> bool:
         """Whether a node or hook of this agent is not the default one."""
@@ -302,11 +314,13 @@ def _chosen(slot: str, own: NotGivenOr[T | None], session: AgentSession[Any] | N
     return None if session is None else cast("T | None", getattr(session, slot))
 
 
-def _copy(chat_ctx: NotGivenOr[llms.ChatContext | None]) -> llms.ChatContext:
-    context = arguments.said(chat_ctx, None)
-    if context is None:
-        return llms.ChatContext.empty()
-    return arguments.instance("chat_ctx", context, llms.ChatContext, "a ChatContext").copy()
+def _copy(
+    context: llms.ChatContext | None, tools: list[llms.Tool | llms.Toolset] | None
+) -> llms.ChatContext:
+    """A context of one's own; with `tools`, without the calls of other tools."""
+    context = llms.ChatContext.empty() if context is None else context
+    arguments.instance("chat_ctx", context, llms.ChatContext, "a ChatContext")
+    return context.copy() if tools is None else context.copy(tools=tools)
 
 
 def _snake(name: str) -> str:

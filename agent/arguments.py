@@ -146,7 +146,7 @@ def _tool(name: str, tool: object) -> None:
         raise ArgumentError(f"{said}: that is no tool; {how}") from None
 
 
-def instructions(value: str | Instructions) -> str | Instructions:
+def instructions(value: object) -> str | Instructions:
     if not isinstance(value, str | Instructions):
         raise ArgumentError(f"instructions={_shown(value)}: write a str, or Instructions(…)")
     return value

@@ -80,7 +80,8 @@ def _check(
     """Refuse what `generate_reply` cannot be given, before anything is written."""
     message = said(user_input, "")
     arguments.instance("user_input", message, str | llm.ChatMessage, "a str or a ChatMessage")
-    arguments.instructions(said(asking.instructions, None) or "")
+    if (told := said(asking.instructions, None)) is not None:
+        arguments.instructions(told)
     context = said(asking.chat_ctx, llm.ChatContext.empty())
     arguments.instance("chat_ctx", context, llm.ChatContext, "a ChatContext")
     names = said(asking.tools, [])

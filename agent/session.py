@@ -152,6 +152,19 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         return self._run.conversation
 
     @property
+    def turn_detection(self) -> TurnDetectionMode | None:
+        return cast("TurnDetectionMode | None", self.options.turn_handling["turn_detection"])
+
+    @property
+    def interruption_detection(self) -> NotGivenOr[Literal["adaptive", "vad"]]:
+        return self.options.interruption.get("mode", NOT_GIVEN)
+
+    @property
+    def keyterms(self) -> list[str]:
+        """Words that the recogniser is told to expect."""
+        return list(self.options.stt_context_options["keyterms"])
+
+    @property
     def current_agent(self) -> Agent:
         return self.conversation.agent
 
