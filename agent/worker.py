@@ -14,6 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from livekit import rtc
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobProcess
 from livekit.agents.job import JobAcceptArguments, RunningJobInfo, _JobContextVar
+from livekit.agents.worker import ServerEnvOption as ServerEnvOption
+from livekit.agents.worker import ServerOptions as ServerOptions
+from livekit.agents.worker import ServerType as ServerType
+from livekit.agents.worker import WorkerOptions as WorkerOptions
+from livekit.agents.worker import WorkerPermissions as WorkerPermissions
+from livekit.agents.worker import WorkerType as WorkerType
 from livekit.protocol import agent as agent_protocol
 from livekit.protocol import models
 from livekit.rtc._proto import handle_pb2, participant_pb2
