@@ -78,7 +78,7 @@ class Agent(deprecated.OldAgentAttributes):
         use_tts_aligned_transcript: NotGivenOr[bool] = NOT_GIVEN,
         **old: Unpack[deprecated.OldAgentArguments],
     ) -> None:
-        deprecated.known(type(self), old, deprecated.OldAgentArguments)
+        deprecated.known(Agent, old, deprecated.OldAgentArguments)
         self._instructions = arguments.instructions(instructions)
         self._id = id or _snake(type(self).__name__)
         self._tools = arguments.tools("tools", tools, *llms.find_function_tools(self))

@@ -97,7 +97,7 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         **old: Unpack[deprecated.OldSessionArguments],
     ) -> None:
         super().__init__()
-        deprecated.known(type(self), old, deprecated.OldSessionArguments)
+        deprecated.known(AgentSession, old, deprecated.OldSessionArguments)
         turns = options.check(deprecated.turn_handling(turn_handling, old))
         context = deprecated.stt_context(stt_context_options, old)
         self.options = SessionOptions(

@@ -28,9 +28,10 @@ TITLE = "## Not here, and why"
 # Where programs import from; a module that says what is public in `__all__` is counted by that.
 MODULES = (
     "beta beta.tools beta.toolsets beta.translation beta.workflows cli evals inference ipc job "
-    "language llm llm.async_toolset llm.chat_context llm.fallback_adapter llm.llm llm.mcp llm.realtime "
-    "llm.tool_context llm.utils log metrics metrics.base plugin simulation stt stt.stt telemetry "
-    "testing tokenize tokenize.basic tokenize.blingfire tts tts.tts types utils utils.aio "
+    "language llm llm.async_toolset llm.chat_context llm.fallback_adapter llm.llm llm.mcp "
+    "llm.realtime llm.tool_context llm.utils log metrics metrics.base plugin "
+    "simulation stt stt.stt telemetry testing tokenize tokenize.basic tokenize.blingfire "
+    "tts tts.tts types utils utils.aio "
     "utils.audio utils.codecs utils.env utils.http_context utils.images utils.misc "
     "utils.participant vad voice voice.agent voice.agent_session voice.amd voice.avatar "
     "voice.background_audio voice.events voice.io voice.keyterm_detection voice.room_io "
