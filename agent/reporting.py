@@ -39,6 +39,10 @@ class Reporting(rtc.EventEmitter[EventTypes]):
         self._asked_for.add(event)
         return super().on(event, callback)
 
+    def off(self, event: EventTypes, callback: Callable[..., Any]) -> None:
+        """Do not call `callback` any more."""
+        super().off(event, callback)
+
     def report(self, name: EventTypes, kind: Callable[..., object], **fields: object) -> None:
         """Queue `kind(**fields)` for the application."""
         if name in self._asked_for:

@@ -65,7 +65,7 @@ class Slot(Generic[T]):
         kind = given if isinstance(given, type) else type(given)
         for slot in SLOTS:
             if issubclass(kind, slot.kind):
-                return f"that is a {slot.kind.__name__}; write it as {slot.name}="
+                return f"that one is for another slot; write it as {slot.name}="
         return f'write {self.kind.__name__}, "provider/model", or "local/…" (built in)'
 
 
