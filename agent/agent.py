@@ -7,7 +7,7 @@ an override that wraps one should close what it reads (`contextlib.aclosing`).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from livekit.agents import NOT_GIVEN, NotGivenOr
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from livekit.agents import vad as vads
     from livekit.agents.llm.chat_context import Instructions
     from livekit.agents.voice.tool_executor import ToolHandlingOptions
-    from livekit.agents.voice.turn import TurnDetectionMode
     from typing_extensions import Unpack
 
     from antiphon.session import AgentSession
@@ -52,7 +51,7 @@ STAND_INS: WeakKeyDictionary[AgentSession[Any], Mapping[str, object]] = WeakKeyD
 """Models by slot that take the place of a session's, and of every agent's in it: simulations."""
 
 
-class Agent(deprecated.OldAgentAttributes):
+class Agent(session_options.OptionsOfAgent):
     """What the assistant is and does. `None` for a model means none, leaving it out the session's.
 
     Override the nodes and hooks; start it with `AgentSession.start`.
@@ -133,14 +132,6 @@ class Agent(deprecated.OldAgentAttributes):
     def turn_handling(self) -> TurnHandlingOptions | None:
         """Its own options; they hold over the session's."""
         return self._turn_handling
-
-    @property
-    def turn_detection(self) -> NotGivenOr[TurnDetectionMode | None]:
-        return (self._turn_handling or {}).get("turn_detection", NOT_GIVEN)
-
-    @property
-    def interruption_detection(self) -> NotGivenOr[Literal["adaptive", "vad"]]:
-        return ((self._turn_handling or {}).get("interruption") or {}).get("mode", NOT_GIVEN)
 
     def may_join(self, session: AgentSession[Any]) -> None:
         """UsageError when it cannot be in charge of `session`, and why."""

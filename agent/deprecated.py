@@ -68,26 +68,6 @@ class OldUpdateArguments(TypedDict, total=False):
     max_endpointing_delay: NotGivenOr[float]
 
 
-class OldAgentAttributes:
-    """What an `Agent` once showed by itself; NOT_GIVEN where the session's holds."""
-
-    @property
-    def turn_handling(self) -> TurnHandlingOptions | None:
-        return None
-
-    @property
-    def allow_interruptions(self) -> NotGivenOr[bool]:
-        return ((self.turn_handling or {}).get("interruption") or {}).get("enabled", NOT_GIVEN)
-
-    @property
-    def min_endpointing_delay(self) -> NotGivenOr[float]:
-        return ((self.turn_handling or {}).get("endpointing") or {}).get("min_delay", NOT_GIVEN)
-
-    @property
-    def max_endpointing_delay(self) -> NotGivenOr[float]:
-        return ((self.turn_handling or {}).get("endpointing") or {}).get("max_delay", NOT_GIVEN)
-
-
 # Where in turn_handling the meaning of an old name is.
 TURN_HANDLING: Final[dict[str, tuple[str, ...]]] = {
     "turn_detection": ("turn_detection",),

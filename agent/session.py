@@ -21,7 +21,7 @@ from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import ArgumentError, UsageError
 from antiphon.pipeline.sentences import Sentences
 from antiphon.reporting import Reporting
-from antiphon.session_options import SessionOptions
+from antiphon.session_options import OptionsOfSession, SessionOptions
 from antiphon.states import Captions
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ logger = logging.getLogger("antiphon.session")
 Userdata_T = TypeVar("Userdata_T", default=Any)
 
 
-class AgentSession(Reporting, Generic[Userdata_T]):
+class AgentSession(Reporting, OptionsOfSession, Generic[Userdata_T]):
     """A voice conversation. Models are LiveKit objects or strings (see `nodes.models`).
 
     Left out, `vad` is the built-in webrtcvad; `None` is none. `tokenizer` makes the object that
@@ -150,19 +150,6 @@ class AgentSession(Reporting, Generic[Userdata_T]):
         if self._run is None:
             raise UsageError("the session is not running: await session.start(agent) first")
         return self._run.conversation
-
-    @property
-    def turn_detection(self) -> TurnDetectionMode | None:
-        return cast("TurnDetectionMode | None", self.options.turn_handling["turn_detection"])
-
-    @property
-    def interruption_detection(self) -> NotGivenOr[Literal["adaptive", "vad"]]:
-        return self.options.interruption.get("mode", NOT_GIVEN)
-
-    @property
-    def keyterms(self) -> list[str]:
-        """Words that the recogniser is told to expect."""
-        return list(self.options.stt_context_options["keyterms"])
 
     @property
     def current_agent(self) -> Agent:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
+from livekit.agents import NOT_GIVEN
 from livekit.agents.voice import VoiceActivityVideoSampler
 
 from antiphon import arguments, options
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         STTContextOptions,
         TurnHandlingOptions,
     )
+    from livekit.agents.voice.turn import TurnDetectionMode
 
     from antiphon.nodes.polish import Transform
     from antiphon.options import Options
@@ -112,6 +114,53 @@ class SessionOptions:
     @property
     def preemptive_generation(self) -> PreemptiveGenerationOptions:
         return cast("PreemptiveGenerationOptions", self.turn_handling["preemptive_generation"])
+
+
+class OptionsOfSession:
+    """What a session shows of its options by itself."""
+
+    options: SessionOptions
+
+    @property
+    def turn_detection(self) -> TurnDetectionMode | None:
+        return cast("TurnDetectionMode | None", self.options.turn_handling["turn_detection"])
+
+    @property
+    def interruption_detection(self) -> NotGivenOr[Literal["adaptive", "vad"]]:
+        return self.options.interruption.get("mode", NOT_GIVEN)
+
+    @property
+    def keyterms(self) -> list[str]:
+        """Words that the recogniser is told to expect."""
+        return list(self.options.stt_context_options["keyterms"])
+
+
+class OptionsOfAgent:
+    """What an agent shows of its options by itself; NOT_GIVEN where the session's hold."""
+
+    @property
+    def turn_handling(self) -> TurnHandlingOptions | None:
+        return None
+
+    @property
+    def turn_detection(self) -> NotGivenOr[TurnDetectionMode | None]:
+        return (self.turn_handling or {}).get("turn_detection", NOT_GIVEN)
+
+    @property
+    def interruption_detection(self) -> NotGivenOr[Literal["adaptive", "vad"]]:
+        return ((self.turn_handling or {}).get("interruption") or {}).get("mode", NOT_GIVEN)
+
+    @property
+    def allow_interruptions(self) -> NotGivenOr[bool]:
+        return ((self.turn_handling or {}).get("interruption") or {}).get("enabled", NOT_GIVEN)
+
+    @property
+    def min_endpointing_delay(self) -> NotGivenOr[float]:
+        return ((self.turn_handling or {}).get("endpointing") or {}).get("min_delay", NOT_GIVEN)
+
+    @property
+    def max_endpointing_delay(self) -> NotGivenOr[float]:
+        return ((self.turn_handling or {}).get("endpointing") or {}).get("max_delay", NOT_GIVEN)
 
 
 def stt_context(given_options: NotGivenOr[STTContextOptions]) -> STTContextOptions:
