@@ -82,7 +82,7 @@ from antiphon.simulated_moments import PATIENCE
 from antiphon.simulated_notes import State, ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+    from collections.abc import AsyncGenerator, Iterable, Mapping
 
     from livekit.agents import llm as llms
     from livekit.agents import stt as stts
@@ -213,7 +213,7 @@ async def calling(
     found = stand_ins(slots, agent, chosen)
     call = Call(patience=patience)
     aloud, worded = _heard(found, agent, chosen)
-    mouth = models.loaded(models.load_tts, voice) if worded else None
+    mouth = models.TTS.loaded(voice) if worded else None
     await call.begin(agent, chosen, found, aloud=aloud, mouth=mouth)
     try:
         yield call
@@ -237,13 +237,8 @@ def stand_ins(
         elif slot == "llm" and (callable(wanted) or isinstance(wanted, list | tuple)):
             found[slot] = ScriptedLLM(cast("Answers", wanted))
         else:
-            load: dict[str, Callable[[str], object]] = {
-                "stt": models.load_stt,
-                "llm": models.load_llm,
-                "tts": models.load_tts,
-                "vad": models.load_vad,
-            }
-            found[slot] = models.loaded(load[slot], wanted)
+            place = next(place for place in models.SLOTS if place.name == slot)
+            found[slot] = place.loaded(wanted)
     return found
 
 

@@ -1,6 +1,6 @@
 """Model strings: `"local/…"` for the built-in engines, all others through LiveKit Inference.
 
-Where `LOCAL_ONLY` is set, `loaded` puts a built-in engine in place of every model that is named,
+Where `LOCAL_ONLY` is set, a `Slot` puts a built-in engine in place of every model that is named,
 and what was named is not looked at: no key, no plugin's library is needed.
 """
 
