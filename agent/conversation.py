@@ -16,6 +16,7 @@ from livekit.agents import LanguageCode, llm
 
 from antiphon import options
 from antiphon.delays import Delays
+from antiphon.end_of_turn import EndOfTurn
 from antiphon.events import ConversationItemAddedEvent, UserInputTranscribedEvent
 from antiphon.faults import Faults
 from antiphon.hearing import Hearing
@@ -30,6 +31,7 @@ from antiphon.seats import Seats
 from antiphon.sources import Said
 from antiphon.speaking import Speaking
 from antiphon.states import States
+from antiphon.stirring import Stirring
 from antiphon.tools import Toolbox
 from antiphon.turn_limit import TurnLimit
 from antiphon.usage import Usage
@@ -46,10 +48,11 @@ if TYPE_CHECKING:
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.step import Step
     from antiphon.pipeline.streams import Scope, Strays
+    from antiphon.pipeline.turn_table import Rules
     from antiphon.session import AgentSession
 
 
-class Conversation:
+class Conversation(Stirring):
     """What runs between `start` and `close`; the `Stage` of every reply.
 
     Mutable state: the inbox, the timer, and who waits for something to happen.
@@ -58,6 +61,7 @@ class Conversation:
     def __init__(
         self, session: AgentSession[Any], agent: Agent, scope: Scope, strays: Strays
     ) -> None:
+        super().__init__()
         self.session = session
         self.strays = strays
         self.options = self._options(agent)
@@ -65,7 +69,7 @@ class Conversation:
         self.limits = Limits()
         self.draft_sound = bool(self.options["preemptive_generation"]["preemptive_tts"])
         self.line = Line(self.observe, session.options.min_consecutive_speech_delay)
-        self.machine = Turns(options.rules(self.options, interim_results=_interim_results(agent)))
+        self.machine = Turns(self._rules(agent))
         self._loop = asyncio.get_running_loop()
         self.memory = Memory(session)
         self.timeline = Timeline(self._loop.time())
@@ -77,9 +81,9 @@ class Conversation:
         self.delays = Delays(self)
         self.faults = Faults(self)
         self.limit = TurnLimit(self, scope)
+        self.end_of_turn = EndOfTurn(self, scope)
         self.usage = Usage(self)
         self._inbox: deque[o.Observation] = deque()
-        self._waiting: list[asyncio.Future[None]] = []  # for anything to move on
         self._timer: asyncio.TimerHandle | None = None
         self._commits: list[asyncio.Future[str]] = []
 
@@ -102,7 +106,13 @@ class Conversation:
     def obey(self, agent: Agent) -> None:
         """Go by the options as they are now."""
         self.options = self._options(agent)
-        self.machine.rules = options.rules(self.options, interim_results=_interim_results(agent))
+        self.machine.rules = self._rules(agent)
+
+    def _rules(self, agent: Agent) -> Rules:
+        patience = self.session.options.transcription_timeout
+        return options.rules(
+            self.options, interim_results=_interim_results(agent), transcription_timeout=patience
+        )
 
     def _options(self, agent: Agent) -> Options:
         return options.resolve(self.session.options.turn_handling, agent.turn_handling)
@@ -146,6 +156,7 @@ class Conversation:
             self.timeline.note(now, decision, None, self._holder_number())
             self._carry_out(decision, now)
             committed = decision.text if isinstance(decision, o.Commit) else committed
+        self.end_of_turn.note(seen)
         if self._commits and not self.machine.committing:
             commits, self._commits = self._commits, []
             for commit in commits:
@@ -263,19 +274,6 @@ class Conversation:
         self.stir()
         self.session.deliver()
 
-    def stir(self) -> None:
-        """A speech, a turn or an agent has moved on: wake who waits for that."""
-        waiting, self._waiting = self._waiting, []
-        for sleeper in waiting:
-            if not sleeper.done():
-                sleeper.set_result(None)
-
-    async def moved(self) -> None:
-        """Wait until something has moved on."""
-        sleeper: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append(sleeper)
-        await asyncio.wait([sleeper])
-
     # Turns and history.
 
     def next_turn(self) -> int:
@@ -292,9 +290,16 @@ class Conversation:
         self.delays.hooked(turn, self._loop.time())
         self.mark("hook_ended", None, hook_of=turn)
 
-    def commit_turn(self, timeout: float, *, answer: bool) -> asyncio.Future[str]:
-        """End the user's turn; the future gets its text."""
+    def commit_turn(
+        self, timeout: float, *, answer: bool, silence: float = 0.0
+    ) -> asyncio.Future[str]:
+        """End the user's turn; the future gets its text.
+
+        Where no audio comes in, the recogniser gets so many seconds of silence, to end its words.
+        """
         committed: asyncio.Future[str] = self._loop.create_future()
+        if silence and not self.hearing.attached:
+            self.hearing.quiet(silence)
         self._commits.append(committed)
         self.observe(o.CommitNow(timeout, answer))
         return committed
@@ -316,7 +321,8 @@ class Conversation:
         self.line.close()
         self.seats.close()
         for commit in self._commits:
-            commit.cancel()
+            if not commit.done():
+                commit.set_result("")
         self.states.close()
         self.usage.close()
         if self._timer is not None:

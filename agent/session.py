@@ -301,11 +301,17 @@ class AgentSession(Reporting, OptionsOfSession, Generic[Userdata_T]):
         skip_reply: bool = False,
     ) -> asyncio.Future[str]:
         """End the user's turn now; the result is its text, once the last words have come."""
-        return self.conversation.commit_turn(transcript_timeout, answer=not skip_reply)
+        return self.conversation.commit_turn(
+            transcript_timeout, answer=not skip_reply, silence=stt_flush_duration
+        )
 
     def clear_user_turn(self) -> None:
         """Throw away what the user has said in this turn."""
         self.conversation.observe(o.Clear())
+
+    def reset_away_timer(self) -> None:
+        """Count the time in which nobody says anything from now."""
+        self.conversation.states.watch()
 
     # Reporting.
 
