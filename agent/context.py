@@ -25,20 +25,22 @@ CALL: ContextVar[RunContext[Any] | None] = ContextVar("antiphon.call", default=N
 
 
 INSIDE: ContextVar[Inside | None] = ContextVar("antiphon.inside", default=None)
-"""Where an `AgentTask` may be awaited: the tool or hook in which this code runs."""
+"""The tool or hook in which this code runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
     """Code of an agent's that the session runs.
 
-    `entering`: its `on_enter`. `written`: the user's words that are in history already.
+    `entering`: its `on_enter`. `written`: the user's words that are in history already. `seat`: an
+    `AgentTask` may be awaited here.
     """
 
     conversation: Conversation
     agent: Agent
     entering: bool = False
     written: str | None = None
+    seat: bool = True
 
 
 class RunContext(LiveKitRunContext[Userdata_T]):

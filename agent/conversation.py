@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from livekit.agents import LanguageCode, llm
 
 from antiphon import options
+from antiphon.commits import Commits
 from antiphon.delays import Delays
 from antiphon.end_of_turn import EndOfTurn
 from antiphon.events import ConversationItemAddedEvent, UserInputTranscribedEvent
@@ -80,12 +81,12 @@ class Conversation(Stirring):
         self.tools = Toolbox(self, scope)
         self.delays = Delays(self)
         self.faults = Faults(self)
+        self.commits = Commits(self)
         self.limit = TurnLimit(self, scope)
         self.end_of_turn = EndOfTurn(self, scope)
         self.usage = Usage(self)
         self._inbox: deque[o.Observation] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._commits: list[asyncio.Future[str]] = []
 
     @property
     def answers(self) -> Answers:
@@ -127,8 +128,10 @@ class Conversation(Stirring):
 
         now = self._loop.time()
         while self._inbox:
-            self._observe(self._inbox[0], now)
-            self._inbox.popleft()
+            try:
+                self._observe(self._inbox[0], now)
+            finally:
+                self._inbox.popleft()
         self._set_timer()
         self.session.deliver()
 
@@ -154,14 +157,14 @@ class Conversation(Stirring):
         committed = ""
         for decision in self.machine.observe(seen, now):
             self.timeline.note(now, decision, None, self._holder_number())
-            self._carry_out(decision, now)
+            try:
+                self._carry_out(decision, now)
+            except Exception as error:  # what is foreign in it must not make the session deaf
+                self.faults.failed("session", error)
             committed = decision.text if isinstance(decision, o.Commit) else committed
         self.end_of_turn.note(seen)
-        if self._commits and not self.machine.committing:
-            commits, self._commits = self._commits, []
-            for commit in commits:
-                if not commit.done():
-                    commit.set_result(committed)
+        if not self.machine.committing:
+            self.commits.settle(committed)
 
     def _carry_out(self, decision: o.Decision, now: float) -> None:
         match decision:
@@ -290,20 +293,6 @@ class Conversation(Stirring):
         self.delays.hooked(turn, self._loop.time())
         self.mark("hook_ended", None, hook_of=turn)
 
-    def commit_turn(
-        self, timeout: float, *, answer: bool, silence: float = 0.0
-    ) -> asyncio.Future[str]:
-        """End the user's turn; the future gets its text.
-
-        Where no audio comes in, the recogniser gets so many seconds of silence, to end its words.
-        """
-        committed: asyncio.Future[str] = self._loop.create_future()
-        if silence and not self.hearing.attached:
-            self.hearing.quiet(silence)
-        self._commits.append(committed)
-        self.observe(o.CommitNow(timeout, answer))
-        return committed
-
     def write(self, item: llm.ChatMessage, agent: Agent) -> None:
         """Write into history, and tell of it."""
         self.memory.write(item, agent)
@@ -320,9 +309,7 @@ class Conversation(Stirring):
         self.speaking.close()
         self.line.close()
         self.seats.close()
-        for commit in self._commits:
-            if not commit.done():
-                commit.set_result("")
+        self.commits.settle("")
         self.states.close()
         self.usage.close()
         if self._timer is not None:

@@ -29,9 +29,10 @@ async def outcome(hook: Awaitable[None]) -> Exception | None:
 
 
 async def completed(
-    agent: Agent, context: llm.ChatContext, message: llm.ChatMessage
+    conversation: Conversation, agent: Agent, context: llm.ChatContext, message: llm.ChatMessage
 ) -> Exception | None:
     """Run `on_user_turn_completed`; called here, since a close may come before the task begins."""
+    INSIDE.set(Inside(conversation, agent, seat=False))
     return await outcome(agent.on_user_turn_completed(context, message))
 
 

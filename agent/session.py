@@ -301,7 +301,7 @@ class AgentSession(Reporting, OptionsOfSession, Generic[Userdata_T]):
         skip_reply: bool = False,
     ) -> asyncio.Future[str]:
         """End the user's turn now; the result is its text, once the last words have come."""
-        return self.conversation.commit_turn(
+        return self.conversation.commits.ask(
             transcript_timeout, answer=not skip_reply, silence=stt_flush_duration
         )
 

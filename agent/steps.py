@@ -83,8 +83,11 @@ class StepWork:
     def _item(self, call: Call) -> llm.FunctionCall:
         """A call as history shows it; ids that a model uses twice are told apart."""
         wanted = cast("llm.FunctionToolCall", call.what)
+        history = self.source.voice.agent.remembered.items
+        known = {item.call_id for item in history if item.type == "function_call"}
+        known.update(self._outcomes, self.conversation.tools.ids)
         name, number = wanted.call_id, 2
-        while name in self._outcomes:
+        while name in known:
             name, number = f"{wanted.call_id}_{number}", number + 1
         item = llm.FunctionCall(
             call_id=name,

@@ -62,7 +62,7 @@ class AgentTask(Agent, Generic[T]):
         inside, name = INSIDE.get(), type(self).__name__
         if self._awaited:
             raise RuntimeError(f"{name} can be awaited only once; make a new one")
-        if inside is None:
+        if inside is None or not inside.seat:
             raise UsageError(f"await {name} in a tool, or in on_enter or on_exit of an agent")
         self._awaited = True
         talk, below = inside.conversation, inside.agent

@@ -145,6 +145,11 @@ class Toolbox:
         running.task = self._scope.start(f"tool {call.name}", _perform(running, arguments))
         running.task.add_done_callback(lambda task: self._ended(running, task))
 
+    @property
+    def ids(self) -> set[str]:
+        """Of the calls that run."""
+        return set(self._running)
+
     def cancel(self, work: StepWork) -> None:
         """Stop the calls of a reply that was only a guess."""
         for running in list(self._running.values()):
