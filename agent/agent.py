@@ -201,6 +201,8 @@ class Agent(session_options.OptionsOfAgent):
     async def update_tools(self, tools: list[llms.Tool | llms.Toolset]) -> None:
         """Replace the tools, from the next reply on."""
         self._tools = arguments.tools("tools", tools)
+        if self._session is not None:
+            await self._session.conversation.toolsets.replaced(self)
 
     async def update_chat_ctx(
         self, chat_ctx: llms.ChatContext, *, exclude_invalid_function_calls: bool = True

@@ -72,6 +72,11 @@ class Answers:
         """A turn waits for its hook, or an agent for its seat."""
         return bool(self._open)
 
+    @property
+    def turning(self) -> bool:
+        """A turn waits for its hook."""
+        return any(isinstance(entry, Turn) for entry in self._open)
+
     def draft(self, text: str) -> None:
         """Prepare an answer to words that may not be the last."""
         self.drop()
@@ -165,6 +170,11 @@ class Answers:
         await conversation.speaking.finished(old)
         if conversation.answers is not self:  # its task is done meanwhile: it is for who is there
             conversation.answers.hand_over(agent)
+            return
+        await conversation.tools.leave(old)
+        await conversation.speaking.finished(old)
+        await conversation.toolsets.open(agent)
+        if conversation.idle.closed:
             return
         self.drop()
         self.agent = agent

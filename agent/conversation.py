@@ -21,6 +21,7 @@ from antiphon.end_of_turn import EndOfTurn
 from antiphon.events import ConversationItemAddedEvent, UserInputTranscribedEvent
 from antiphon.faults import Faults
 from antiphon.hearing import Hearing
+from antiphon.idle import Idle
 from antiphon.memory import Memory
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.floor import Line
@@ -34,6 +35,7 @@ from antiphon.speaking import Speaking
 from antiphon.states import States
 from antiphon.stirring import Stirring
 from antiphon.tools import Toolbox
+from antiphon.toolsets import Toolsets
 from antiphon.turn_limit import TurnLimit
 from antiphon.usage import Usage
 
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
 class Conversation(Stirring):
     """What runs between `start` and `close`; the `Stage` of every reply.
 
-    Mutable state: the inbox, the timer, and who waits for something to happen.
+    Mutable state: the inbox, the timer, and the commits that wait for the last words.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class Conversation(Stirring):
         self.hearing = Hearing(agent, self, scope)
         self.seats = Seats(self, scope, agent)
         self.speaking = Speaking(self, scope)
+        self.idle = Idle(self)
         self.tools = Toolbox(self, scope)
+        self.toolsets = Toolsets(self, scope)
         self.delays = Delays(self)
         self.faults = Faults(self)
         self.commits = Commits(self)
@@ -133,6 +137,7 @@ class Conversation(Stirring):
             finally:
                 self._inbox.popleft()
         self._set_timer()
+        self.stir()
         self.session.deliver()
 
     @property
@@ -277,6 +282,10 @@ class Conversation(Stirring):
         self.stir()
         self.session.deliver()
 
+    def stir(self) -> None:
+        self.idle.note()
+        super().stir()
+
     # Turns and history.
 
     def next_turn(self) -> int:
@@ -306,6 +315,7 @@ class Conversation(Stirring):
 
     def close(self) -> None:
         """Cut everything and write what is still to be written; no timer stays."""
+        self.idle.close()
         self.speaking.close()
         self.line.close()
         self.seats.close()

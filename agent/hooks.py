@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from antiphon.context import INSIDE, Inside
+from antiphon.idle import TURNING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -33,12 +34,14 @@ async def completed(
 ) -> Exception | None:
     """Run `on_user_turn_completed`; called here, since a close may come before the task begins."""
     INSIDE.set(Inside(conversation, agent, seat=False))
+    TURNING.set(True)
     return await outcome(agent.on_user_turn_completed(context, message))
 
 
 async def enter(conversation: Conversation, agent: Agent) -> None:
     """Run `on_enter`, in the calling task."""
     INSIDE.set(Inside(conversation, agent, entering=True))
+    TURNING.set(False)
     if error := await outcome(agent.on_enter()):
         conversation.faults.failed("on_enter", error)
         conversation.session.deliver()
@@ -47,6 +50,7 @@ async def enter(conversation: Conversation, agent: Agent) -> None:
 async def leave(conversation: Conversation, agent: Agent) -> None:
     """Run `on_exit`, in the calling task."""
     INSIDE.set(Inside(conversation, agent))
+    TURNING.set(True)
     if error := await outcome(agent.on_exit()):
         conversation.faults.failed("on_exit", error)
         conversation.session.deliver()

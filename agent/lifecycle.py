@@ -67,6 +67,9 @@ class Run:
             console.attach(self._session)
         self.attach()
         self._session.captions.start(self._scope)
+        await talk.toolsets.open(self._agent)
+        if self._closing is not None:
+            return  # it was closed before it began
         self._prewarm()
         talk.usage.follow(self._agent.models)
         talk.hearing.start()
@@ -117,7 +120,9 @@ class Run:
     async def drain(self) -> None:
         talk = self.conversation
         inside = INSIDE.get()  # a hook's own turn is not over before the hook is
-        while (talk.answers.busy and inside is None) or talk.speaking.unfinished():
+        while (
+            (talk.answers.busy and inside is None) or talk.speaking.unfinished() or talk.tools.due
+        ):
             await talk.moved()
             await asyncio.sleep(0)  # what follows from it is in line before it is looked for
 
@@ -140,6 +145,7 @@ class Run:
         talk.close()
         talk.seats.release()
         await talk.tools.finish()
+        await talk.toolsets.close()
         await self._scope.close()
         talk.tools.abandon()
         self.strays.abandon()

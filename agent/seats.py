@@ -86,6 +86,7 @@ class Seats:
             talk.follow(new)
         if not again and new.overrides("on_enter"):
             self._scope.start("on_enter", hooks.enter(talk, new))
+        talk.toolsets.let_go()
         talk.resting()
         talk.session.deliver()
 
@@ -117,6 +118,7 @@ class Seats:
             _give_up(agent, "another agent has taken over")
         for below in others:
             below.close()
+            self._conversation.tools.cancel_of(below.agent)
             below.agent.leave()
 
     def release(self) -> None:
@@ -129,9 +131,21 @@ class Seats:
         for answers in reversed(self._stack):
             answers.close()
 
+    def over(self, agent: Agent | None, other: Agent | None) -> bool:
+        """`agent` sits over `other`, which may be waiting for it."""
+        agents: list[Agent | None] = [*self.agents]
+        if agent not in agents or other not in agents:
+            return False
+        return agents.index(agent) > agents.index(other)
+
     def below(self, agent: Agent) -> bool:
         """A task is in charge, and that agent is not it."""
         return len(self._stack) > 1 and self.answers.agent is not agent
+
+    @property
+    def agents(self) -> list[Agent]:
+        """Those that have a seat, the lowest first."""
+        return [answers.agent for answers in self._stack]
 
     def sits(self, agent: Agent) -> bool:
         """It is in charge, or a task sits over it."""

@@ -147,8 +147,12 @@ class Speaking:
         return sum(r.resting and not self._waits_below(r) for r in self._replies)
 
     def supersede(self) -> None:
-        """A newer turn is answered: what rests until its tools are done will not be said."""
-        for reply in [r for r in self._replies if r.resting and r.kind is not Kind.PROTECTED]:
+        """A newer turn is answered: what rests until its tools are done will not be said.
+
+        But for a speech whose tool waits for an `AgentTask`: the turn is that one's.
+        """
+        resting = [r for r in self._replies if r.resting and not self._waits_below(r)]
+        for reply in [r for r in resting if r.kind is not Kind.PROTECTED]:
             reply.cut()
 
     async def finished(self, agent: Agent) -> None:

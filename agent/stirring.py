@@ -15,11 +15,21 @@ class Stirring:
         """Something has moved on: wake who waits for that."""
         waiting, self._waiting = self._waiting, []
         for sleeper in waiting:
-            if not sleeper.done():
-                sleeper.set_result(None)
+            _wake(sleeper)
 
-    async def moved(self) -> None:
-        """Wait until something has moved on."""
-        sleeper: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def moved(self, by: float | None = None) -> None:
+        """Wait until something has moved on, or until loop time `by`."""
+        loop = asyncio.get_running_loop()
+        sleeper: asyncio.Future[None] = loop.create_future()
         self._waiting.append(sleeper)
-        await asyncio.wait([sleeper])
+        timer = None if by is None else loop.call_at(by, _wake, sleeper)
+        try:
+            await asyncio.wait([sleeper])
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+
+def _wake(sleeper: asyncio.Future[None]) -> None:
+    if not sleeper.done():
+        sleeper.set_result(None)

@@ -75,12 +75,18 @@ class AgentTask(Agent, Generic[T]):
         return result
 
     async def _sit(self, talk: Conversation, below: Agent) -> None:
+        await talk.toolsets.open(self)
+        if talk.idle.closed:
+            self.give_up("the session closed")
+            return
         talk.seats.sit(self)
         try:
             await self._done.wait()
             while talk.seats.answers.agent is self and talk.seats.answers.busy:
                 await talk.moved()  # the turn that ended it is written first
             await talk.seats.leave(self)
+            await talk.speaking.finished(self)
+            await talk.tools.leave(self)
             await talk.speaking.finished(self)
         except asyncio.CancelledError:
             talk.seats.rise(self)
