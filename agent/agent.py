@@ -187,6 +187,14 @@ class Agent(session_options.OptionsOfAgent):
         tools = self._tools if exclude_invalid_function_calls else None
         self._chat_ctx = _copy(chat_ctx, tools)
 
+    @property
+    def answers_user(self) -> bool:
+        """Whether it answers the user; turns wait for the next in charge while it does not."""
+        return True
+
+    def fail(self, error: Exception) -> None:
+        """Called by the session when `on_enter` raises."""
+
     def overrides(self, name: str) -> bool:
         """Whether a node or hook of this agent is not the default one."""
         return getattr(type(self), name) is not getattr(Agent, name) or name in vars(self)

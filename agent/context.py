@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents import RunContext as LiveKitRunContext
+from livekit.agents.llm import ToolError
 from typing_extensions import TypeVar
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ CALL: ContextVar[RunContext[Any] | None] = ContextVar("antiphon.call", default=N
 
 INSIDE: ContextVar[Inside | None] = ContextVar("antiphon.inside", default=None)
 """Where an `AgentTask` may be awaited: the tool or hook in which this code runs."""
+
+
+class GivenUp(ToolError):
+    """Raised where an `AgentTask` is awaited that ends without a result."""
 
 
 @dataclass(frozen=True, slots=True)
