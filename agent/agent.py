@@ -54,8 +54,11 @@ STAND_INS: WeakKeyDictionary[AgentSession[Any], Mapping[str, object]] = WeakKeyD
 class Agent(session_options.OptionsOfAgent):
     """What the assistant is and does. `None` for a model means none, leaving it out the session's.
 
-    Override the nodes and hooks; start it with `AgentSession.start`.
+    Override the nodes and hooks; start it with `AgentSession.start`. While one that is
+    `confidential` is in charge, no number is recorded or told of: see `veil`.
     """
+
+    confidential = False
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ from antiphon import hooks
 from antiphon.answers import Answers
 from antiphon.events import ConversationItemAddedEvent
 from antiphon.task import AgentTask
+from antiphon.veil import veiled
 
 if TYPE_CHECKING:
     from antiphon.agent import Agent
@@ -99,6 +100,7 @@ class Seats:
             created_at=talk.memory.wall(),
         )
         talk.session.history.insert(item)
+        talk.timeline.veil = veiled if new.confidential else str
         talk.mark("handoff", None, to=new.id)
         talk.tell("conversation_item_added", ConversationItemAddedEvent, item=item)
         if old is not None:

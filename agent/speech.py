@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, Literal
 
+from livekit.agents.voice.speech_handle import InputDetails
+
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.reply import SPEAKING
@@ -58,6 +60,12 @@ class SpeechHandle:
     def watch(self, seen: Callable[[llm.ChatItem], object]) -> None:
         """Have `seen` called with every item it adds from now on."""
         self._watchers.append(seen)
+
+    @property
+    def input_details(self) -> InputDetails:
+        """How what it answers came in: by voice, or as text of the application's."""
+        source = self._reply.step.source
+        return InputDetails(modality=getattr(source, "modality", "audio"))
 
     @property
     def num_steps(self) -> int:

@@ -99,6 +99,7 @@ class AgentTask(Agent, Generic[T]):
             self.give_up("nobody waits for it")
             talk.seats.abandon(self)
             raise
+        talk.memory.forget(self)
         if talk.seats.rise(self):
             below.remembered.merge(
                 self.remembered,
