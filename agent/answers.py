@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from livekit.agents import StopResponse, llm
 
-from antiphon.context import CALL, INSIDE
-from antiphon.hooks import completed
+from antiphon.hooks import completed, outside
 from antiphon.pipeline.errors import NodeTimeout
 from antiphon.pipeline.streams import Scope, Stream
 
@@ -68,7 +67,8 @@ class Answers:
         self._queue: Stream[Turn | HandOver] = Stream(10**6, name="turns")
         self._open: list[Turn | HandOver] = []
         self._kept: list[Turn] = []
-        scope.start("turns", self._work(scope))
+        with outside():  # a task may sit down in a tool; what it does is not done there
+            scope.start("turns", self._work(scope))
 
     @property
     def busy(self) -> bool:
@@ -81,7 +81,8 @@ class Answers:
         if not self.agent.answers_user:
             return
         self._drafted = self._conversation.memory.user_message(text)
-        self._draft = self._conversation.speaking.prepare(self._drafted)
+        with outside():
+            self._draft = self._conversation.speaking.prepare(self._drafted)
 
     def drop(self) -> None:
         """Throw the prepared answer away."""
@@ -146,8 +147,6 @@ class Answers:
         self._queue.put_nowait(entry)
 
     async def _work(self, scope: Scope) -> None:
-        CALL.set(None)  # a task may sit down in a tool; what it does is not done there
-        INSIDE.set(None)
         async for entry in self._queue:
             if entry not in self._open:
                 continue  # it has moved to the queue below
@@ -227,7 +226,8 @@ class Answers:
         if draft is not None and not draft.done:
             self._conversation.speaking.let_out(draft, turn.number)
         else:
-            self._conversation.speaking.answer(turn.number, context)
+            with outside():
+                self._conversation.speaking.answer(turn.number, context)
 
 
 def _same(context: llm.ChatContext) -> llm.ChatContext:

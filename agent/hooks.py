@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from antiphon.context import CALL, INSIDE, GivenUp, Inside
+from antiphon.pipeline.reply import SPEAKING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterator
@@ -45,6 +46,18 @@ def inside(where: Inside) -> Iterator[None]:
     finally:
         INSIDE.reset(place)
         CALL.reset(call)
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """Work of the session's, and of no code of an agent's: whatever it is that has set it off."""
+    place, call, speech = INSIDE.set(None), CALL.set(None), SPEAKING.set(None)
+    try:
+        yield
+    finally:
+        INSIDE.reset(place)
+        CALL.reset(call)
+        SPEAKING.reset(speech)
 
 
 async def enter(conversation: Conversation, agent: Agent) -> None:

@@ -104,9 +104,11 @@ class Seats:
         talk.mark("handoff", None, to=new.id)
         talk.tell("conversation_item_added", ConversationItemAddedEvent, item=item)
         if old is not None:
-            talk.follow(new)
+            with hooks.outside():
+                talk.follow(new)
         if not again and new.overrides("on_enter"):
-            self._scope.start("on_enter", hooks.enter(talk, new))
+            with hooks.outside():
+                self._scope.start("on_enter", hooks.enter(talk, new))
         talk.stir()
         talk.session.deliver()
 

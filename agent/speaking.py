@@ -131,9 +131,13 @@ class Speaking:
         return sum(reply.resting for reply in self._replies)
 
     def supersede(self) -> None:
-        """A newer turn is answered: what rests until its tools are done will not be said."""
+        """A newer turn is answered: what rests until its tools are done will not be said.
+
+        What waits for a task goes on: the turn was the task's.
+        """
         for reply in [r for r in self._replies if r.resting and r.kind is not Kind.PROTECTED]:
-            reply.cut()
+            if not self._waits_below(reply):
+                reply.cut()
 
     async def finished(self, agent: Agent) -> None:
         """Wait until nothing of that agent's is being said, or waits for its tools."""
