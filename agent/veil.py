@@ -17,4 +17,3 @@ NUMBER: Final = re.compile(rf"\d|\b(?:{SPOKEN})\b", re.IGNORECASE)
 def veiled(text: str) -> str:
     """The text with every figure, and every word for a number, as one mark."""
     return NUMBER.sub(HIDDEN, text)
-

@@ -87,9 +87,7 @@ class TaskGroup(AgentTask[TaskGroupResult]):
         self._steps: dict[str, Step] = {}
         self._visited: list[str] = []
 
-    def add(
-        self, task_factory: Callable[[], AgentTask[Any]], *, id: str, description: str
-    ) -> Self:
+    def add(self, task_factory: Callable[[], AgentTask[Any]], *, id: str, description: str) -> Self:
         """Add a step: `task_factory` makes a new task each time it is gone through; the
         `description` tells the model when to come back to it."""
         self._steps[id] = Step(task_factory, description)

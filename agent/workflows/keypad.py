@@ -73,7 +73,9 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
             arguments.said(extra_instructions, ""),
         ]
         super().__init__(instructions="\n".join(filter(None, told)), chat_ctx=chat_ctx)
-        self._tools.append(self._ending("confirm_inputs" if ask_for_confirmation else "record_inputs"))
+        self._tools.append(
+            self._ending("confirm_inputs" if ask_for_confirmation else "record_inputs")
+        )
 
     def _ending(self, name: str) -> llm.Tool:
         about = "The user has agreed to the digits." if self._confirm else "Record the digits."
@@ -81,7 +83,9 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
         @function_tool(name=name, description=about)
         async def end(inputs: list[DtmfEvent]) -> None:
             if len(inputs) != self._count:
-                raise llm.ToolError(f"{self._count} digits are needed, not {len(inputs)}; ask again")
+                raise llm.ToolError(
+                    f"{self._count} digits are needed, not {len(inputs)}; ask again"
+                )
             if not self.done():
                 self.complete(GetDtmfResult.from_dtmf_inputs(inputs))
 
@@ -148,5 +152,3 @@ def _room() -> rtc.Room | None:
     """The job's room, where there is one: a console and a test have none."""
     job: Any = get_job_context(required=False)
     return None if job is None else job.room
-
-

@@ -87,7 +87,6 @@ def email(said: str) -> str:
     return text
 
 
-
 def phone(said: str) -> str:
     """Digits, 7 to 15 of them (ITU-T E.164), with the + that was given or said."""
     number = digits(said)

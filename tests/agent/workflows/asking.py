@@ -52,6 +52,4 @@ def ask(
     return call, came
 
 
-
-
 __all__ = ["AFTER", "BEFORE", "TURNS", "ask", "calls", "check", "scripted", "sentence"]

@@ -145,8 +145,8 @@ def test_a_whole_card_is_asked_for_part_by_part(monkeypatch: pytest.MonkeyPatch)
 
     call, came = ask(make, TURNS)
     (card,) = came
-    assert card == cards.GetCreditCardResult("Ada Love", "Visa", NUMBER["card_number"], "012", "01/99")
+    assert card == cards.GetCreditCardResult(
+        "Ada Love", "Visa", NUMBER["card_number"], "012", "01/99"
+    )
     assert "4111" not in repr(card)
     assert not any("4111" in record.json() for record in call.session.timeline.records)
-
-
