@@ -225,12 +225,16 @@ class GetCreditCardTask(AgentTask[GetCreditCardResult]):
             "require_explicit_ask": True,
         }
         group = TaskGroup(chat_ctx=self.chat_ctx)
-        for part, kind, about in (
-            ("card_number_task", GetCardNumberTask, "The card's number"),
-            ("expiration_date_task", GetExpirationDateTask, "When the card expires"),
-            ("security_code_task", GetSecurityCodeTask, "The card's security code"),
-        ):
-            group.add(lambda kind=kind: kind(**options), id=part, description=about)
+        number, expiry = "card_number_task", "expiration_date_task"
+        group.add(lambda: GetCardNumberTask(**options), id=number, description="The card's number")
+        group.add(
+            lambda: GetExpirationDateTask(**options), id=expiry, description="When the card expires"
+        )
+        group.add(
+            lambda: GetSecurityCodeTask(**options),
+            id="security_code_task",
+            description="The card's security code",
+        )
         return group.add(
             lambda: GetNameTask(last_name=True, **holder),
             id="cardholder_name_task",

@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypedDict, TypeVar, cast
 
 from livekit.agents import NOT_GIVEN, NotGivenOr
 from livekit.agents import llm as llms
 from livekit.agents.llm.chat_context import Instructions
 
 from antiphon import arguments
-from antiphon.context import RunContext
+from antiphon.context import RunContext  # noqa: TC001  # tools are made from hints
 from antiphon.function_tools import function_tool
 from antiphon.task import AgentTask
 from antiphon.veil import HIDDEN
@@ -76,9 +76,9 @@ class Field:
 class Form:
     """What a task asks for.
 
-    `noun` is it in a sentence, `tool` the end of its tools' names, `spoken` and `typed` how it comes
-    in by voice and by keyboard. What is `secret` is repeated by the user and never by the agent, and
-    is kept out of histories, events and records.
+    `noun` is it in a sentence, `tool` the end of its tools' names, `spoken` and `typed` how it
+    comes in by voice and by keyboard. What is `secret` is repeated by the user, never by the
+    agent, and is kept out of histories, events and records.
     """
 
     noun: str
@@ -152,7 +152,7 @@ class FormTask(AgentTask[T]):
             self._updating(form.tool, form.noun, form.fields, updating),
             *self._leaving(flags),
         ]
-        agent = {name: value for name, value in options.items() if value is not NOT_GIVEN}
+        agent: Any = {name: value for name, value in options.items() if value is not NOT_GIVEN}
         super().__init__(instructions=told, tools=tools, **agent)
         self.confidential = form.secret
 
@@ -209,8 +209,8 @@ class FormTask(AgentTask[T]):
     def _next(self, entry: Entry[T], confirm: str) -> str:
         if self.form.secret:
             return (
-                f"Recorded. Ask the user to say {self.form.noun} once more, do not say it yourself, "
-                f"and call `{confirm}` with what they say."
+                f"Recorded. Ask the user to say {self.form.noun} once more, do not say it "
+                f"yourself, and call `{confirm}` with what they say."
             )
         slowly, self._slowly = self._slowly, True
         how = f"Spell it out to the user: {entry.slowly}" if slowly else "Say it back to the user."
@@ -264,7 +264,7 @@ class FormTask(AgentTask[T]):
     def _instructed(self, given: NotGivenOr[Told], extra: str) -> str | Instructions:
         form, told = self.form, arguments.said(given, WorkflowInstructions(extra=extra))
         if not isinstance(told, WorkflowInstructions):
-            return told
+            return cast("str | Instructions", told)
         confirm = (REPEAT if form.secret else CONFIRM).format(confirm=f"confirm_{form.tool}")
         asked = self._confirmation
         return told.resolve(

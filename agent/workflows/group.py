@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
-from antiphon.context import RunContext
 from antiphon.function_tools import function_tool
 from antiphon.task import AgentTask
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from typing_extensions import Self
 
 logger = logging.getLogger("antiphon.workflows")
 
@@ -148,7 +145,7 @@ class TaskGroup(AgentTask[TaskGroupResult]):
         }
 
         @function_tool(raw_schema=schema, flags=llm.ToolFlag.IGNORE_ON_ENTER)
-        async def out_of_scope(raw_arguments: dict[str, Any], ctx: RunContext[Any]) -> None:
+        async def out_of_scope(raw_arguments: dict[str, Any]) -> None:
             wanted = raw_arguments.get("task_ids") or []
             unknown = [name for name in wanted if name not in earlier]
             if unknown or not wanted:

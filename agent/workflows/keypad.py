@@ -45,8 +45,8 @@ class GetDtmfResult:
 class GetDtmfTask(AgentTask[GetDtmfResult]):
     """Gets `num_digits` keys, from a room with a telephone in it or by voice.
 
-    It is done `dtmf_input_timeout` seconds after the last key, or at the `dtmf_stop_event`; the time
-    does not run while somebody speaks. Mutable state: the keys, and the timer.
+    It is done `dtmf_input_timeout` seconds after the last key, or at the `dtmf_stop_event`; the
+    time does not run while somebody speaks. Mutable state: the keys, and the timer.
     """
 
     def __init__(

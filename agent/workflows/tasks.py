@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import date, time  # noqa: TC003  # results are dataclasses: hints are read
 from typing import TYPE_CHECKING, Final
 
 from livekit.agents import NOT_GIVEN, NotGivenOr
@@ -54,14 +54,14 @@ class GetNameTask(FormTask[GetNameResult]):
             ),
             decline="decline_name_capture",
             spoken=(
-                "It is transcribed speech. A name may be followed by its spelling, letter by letter "
-                "or by words (Mike as in Mike India): take the spelling. Write hyphens and "
+                "It is transcribed speech. A name may be followed by its spelling, letter by "
+                "letter or by words (Mike as in Mike India): take the spelling. Write hyphens and "
                 "apostrophes as signs, and each part with a capital letter."
             ),
             typed="It is typed: keep its signs, and write each part with a capital letter.",
             ask=(
-                "Ask for the name. If one was said before in this conversation, ask whether that is "
-                "the one that is meant, and say whose name you ask for where that was told."
+                "Ask for the name. If one was said before in this conversation, ask whether that "
+                "is the one that is meant, and say whose name you ask for where that was told."
             ),
         )
         super().__init__(form, verify_spelling=verify_spelling, **options)
@@ -84,9 +84,9 @@ EMAIL: Final = Form(
     fields=(Field("email", "The address, like ada@example.org."),),
     decline="decline_email_capture",
     spoken=(
-        "It is transcribed speech: write at, dot, dash, underscore and plus as signs. A word may be "
-        "followed by its spelling: take the spelling. Where only the part before the @ was said, "
-        "ask for the rest."
+        "It is transcribed speech: write at, dot, dash, underscore and plus as signs. A word may "
+        "be followed by its spelling: take the spelling. Where only the part before the @ was "
+        "said, ask for the rest."
     ),
     typed="It is typed. Where a part seems to be missing, ask.",
 )
@@ -124,8 +124,7 @@ PHONE: Final = Form(
 class GetPhoneNumberTask(FormTask[GetPhoneNumberResult]):
     """Asks for a phone number."""
 
-    def __init__(self, extra_instructions: str = "", **options: Unpack[FormOptions]) -> None:
-        options["extra_instructions"] = extra_instructions
+    def __init__(self, **options: Unpack[FormOptions]) -> None:
         super().__init__(PHONE, **options)
 
     def read(self, given: Given) -> Entry[GetPhoneNumberResult]:
@@ -206,12 +205,13 @@ class GetDOBTask(FormTask[GetDOBResult]):
 
     def __init__(
         self,
-        extra_instructions: str = "",
+        *,
         include_time: bool = False,
         **options: Unpack[FormOptions],
     ) -> None:
-        extra = [extra_instructions, WITH_TIME] if include_time else [extra_instructions]
-        options["extra_instructions"] = "\n".join(filter(None, extra))
+        if include_time:
+            extra = options.get("extra_instructions", "")
+            options["extra_instructions"] = f"{extra}\n{WITH_TIME}".strip()
         super().__init__(DOB, **options)
         if include_time:
             about = "the user's time of birth"

@@ -45,7 +45,12 @@ FORMS = [
 def test_what_is_said_is_read_back_and_confirmed(
     kind: Callable[[], Any], tool: str, given: dict[str, Any], result: object
 ) -> None:
-    steps = [[ASKS], [calls(f"update_{tool}", **given)], [BACK], [calls(f"confirm_{tool}")]]
+    steps: list[Any] = [
+        [ASKS],
+        [calls(f"update_{tool}", **given)],
+        [BACK],
+        [calls(f"confirm_{tool}")],
+    ]
     call, came = ask(lambda call: scripted(kind(), call, steps), TURNS[:3])
     check(call)
     assert came == [result]
@@ -56,7 +61,7 @@ def test_what_is_said_is_read_back_and_confirmed(
 def test_without_confirmation_the_first_reading_is_the_result(
     kind: Callable[..., Any], tool: str, given: dict[str, Any], result: object
 ) -> None:
-    steps = [[ASKS], [calls(f"update_{tool}", **given)]]
+    steps: list[Any] = [[ASKS], [calls(f"update_{tool}", **given)]]
     call, came = ask(lambda call: scripted(kind(require_confirmation=False), call, steps))
     check(call)
     assert came == [result]
@@ -74,7 +79,7 @@ def test_without_confirmation_the_first_reading_is_the_result(
     ],
 )
 def test_a_user_may_decline(kind: Callable[[], Any], decline: str) -> None:
-    steps = [[ASKS], [calls(decline, reason="no wish")]]
+    steps: list[Any] = [[ASKS], [calls(decline, reason="no wish")]]
     call, came = ask(lambda call: scripted(kind(), call, steps))
     check(call)
     assert isinstance(came[0], ToolError)
@@ -84,7 +89,7 @@ def test_a_user_may_decline(kind: Callable[[], Any], decline: str) -> None:
 
 def test_a_model_cannot_confirm_for_the_user() -> None:
     email = {"email": "a@b.org"}
-    steps = [
+    steps: list[Any] = [
         [ASKS],
         [calls("update_email_address", **email), calls("confirm_email_address")],
         [BACK],
@@ -97,18 +102,18 @@ def test_a_model_cannot_confirm_for_the_user() -> None:
 
 
 def test_what_cannot_be_is_asked_for_again() -> None:
-    steps = [[ASKS], [calls("update_email_address", email="nonsense")], [BACK]]
+    steps: list[Any] = [[ASKS], [calls("update_email_address", email="nonsense")], [BACK]]
     steps += [[calls("update_email_address", email="a@b.org")]]
-    task = {"require_confirmation": False}
+    task: Any = {"require_confirmation": False}
     call, came = ask(lambda call: scripted(w.GetEmailTask(**task), call, steps), TURNS[:3])
     check(call)
     assert came == [w.GetEmailResult("a@b.org")]
 
 
 def test_a_time_of_birth_may_come_before_the_date() -> None:
-    steps = [[ASKS], [calls("update_time", hour=7, minute=30)], [BACK]]
+    steps: list[Any] = [[ASKS], [calls("update_time", hour=7, minute=30)], [BACK]]
     steps += [[calls("update_dob", year=90, month=1, day=15)]]
-    made = {"include_time": True, "require_confirmation": False}
+    made: Any = {"include_time": True, "require_confirmation": False}
     call, came = ask(lambda call: scripted(w.GetDOBTask(**made), call, steps), TURNS[:3])
     assert came == [w.GetDOBResult(date(1990, 1, 15), time(7, 30))]
 
@@ -118,7 +123,7 @@ ALOUD = "four one one one one one one one one one one one one one one one"
 
 
 def test_a_card_number_is_in_no_history_event_or_record() -> None:
-    steps = [[ASKS], [calls("update_card_number", card_number=CARD)], [BACK]]
+    steps: list[Any] = [[ASKS], [calls("update_card_number", card_number=CARD)], [BACK]]
     steps += [[calls("confirm_card_number", repeated_card_number=CARD)]]
     told: list[str] = []
 
@@ -144,7 +149,7 @@ def test_a_card_number_is_in_no_history_event_or_record() -> None:
 
 def test_a_second_number_that_differs_is_no_confirmation() -> None:
     other = "5555 5555 5555 4444"
-    steps = [[ASKS], [calls("update_card_number", card_number=CARD)], [BACK]]
+    steps: list[Any] = [[ASKS], [calls("update_card_number", card_number=CARD)], [BACK]]
     steps += [[calls("confirm_card_number", repeated_card_number=other)], [LAST]]
     steps += [[calls("confirm_card_number", repeated_card_number=CARD)]]
     call, came = ask(lambda call: scripted(w.GetCardNumberTask(), call, steps), TURNS[:4])
@@ -152,8 +157,11 @@ def test_a_second_number_that_differs_is_no_confirmation() -> None:
 
 
 def test_a_card_that_has_expired_by_the_sessions_clock_is_refused() -> None:
-    steps = [[ASKS], [calls("update_expiration_date", expiration_month=1, expiration_year=20)]]
+    steps: list[Any] = [
+        [ASKS],
+        [calls("update_expiration_date", expiration_month=1, expiration_year=20)],
+    ]
     steps += [[BACK], [calls("update_expiration_date", expiration_month=1, expiration_year=99)]]
-    made = {"require_confirmation": False}
+    made: Any = {"require_confirmation": False}
     call, came = ask(lambda call: scripted(w.GetExpirationDateTask(**made), call, steps), TURNS[:3])
     assert came == [w.GetExpirationDateResult("01/99")]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 NAME, EMAIL, AGAIN = (sentence(first) for first in (600, 610, 620))
 ADA, BOB = calls("update_name", first_name="Ada"), calls("update_name", first_name="Bob")
 MAIL = calls("update_email_address", email="a@b.org")
-PLAIN = {"require_confirmation": False}
+PLAIN: Any = {"require_confirmation": False}
 
 
 def group(call: Call, names: list[Any], mails: list[Any], **options: Any) -> TaskGroup:
@@ -35,8 +35,8 @@ def group(call: Call, names: list[Any], mails: list[Any], **options: Any) -> Tas
     name, mail = iter(names), iter(mails)
     found = TaskGroup(**{"summarize_chat_ctx": False, **options})
     make: dict[str, Any] = {
-        "name": lambda: scripted(GetNameTask(**PLAIN), call, next(name)),  # type: ignore[arg-type]
-        "mail": lambda: scripted(GetEmailTask(**PLAIN), call, next(mail)),  # type: ignore[arg-type]
+        "name": lambda: scripted(GetNameTask(**PLAIN), call, next(name)),
+        "mail": lambda: scripted(GetEmailTask(**PLAIN), call, next(mail)),
     }
     for step, about in (("name", "The name"), ("mail", "The e-mail address")):
         found.add(make[step], id=step, description=about)
@@ -121,7 +121,7 @@ def test_what_is_said_between_two_tasks_is_answered_by_the_next() -> None:
 
 
 NUMBER = {"card_number": "4111111111111111"}
-DATE = {"expiration_month": 1, "expiration_year": 99}
+DATE: Any = {"expiration_month": 1, "expiration_year": 99}
 
 
 def test_a_whole_card_is_asked_for_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
