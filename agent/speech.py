@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
-
-from livekit.agents.voice.speech_handle import InputDetails
 
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.observations import Kind
@@ -20,6 +19,13 @@ if TYPE_CHECKING:
     from antiphon.speaking import Speaking
 
 Modality = Literal["text", "audio"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputDetails:
+    """How what a speech answers came in."""
+
+    modality: Modality
 
 
 class SpeechHandle:
