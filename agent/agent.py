@@ -178,9 +178,34 @@ class Agent(session_options.OptionsOfAgent):
         """Replace the instructions, from the next reply on."""
         self._instructions = arguments.instructions(instructions)
 
+    def update_options(
+        self,
+        *,
+        stt: NotGivenOr[stts.STT[Any] | str | None] = NOT_GIVEN,
+        vad: NotGivenOr[vads.VAD | str | None] = NOT_GIVEN,
+        llm: NotGivenOr[llms.LLM[Any] | str | None] = NOT_GIVEN,
+        tts: NotGivenOr[ttss.TTS[Any] | str | None] = NOT_GIVEN,
+        expressive: NotGivenOr[bool | ExpressiveOptions] = NOT_GIVEN,
+        turn_handling: NotGivenOr[TurnHandlingOptions | None] = NOT_GIVEN,
+    ) -> None:
+        """Change what is given, from its next use on; what the old recogniser is hearing is kept.
+
+        None means none; what was never given is the session's.
+        """
+        self._stt = _changed(self._stt, models.STT.loaded_if_given(stt))
+        self._vad = _changed(self._vad, models.VAD.loaded_if_given(vad))
+        self._llm = _changed(self._llm, models.LLM.loaded_if_given(llm))
+        self._tts = _changed(self._tts, models.TTS.loaded_if_given(tts))
+        self.expressive = _changed(self.expressive, session_options.expressive(expressive))
+        self._turn_handling = options.check(_changed(self._turn_handling, turn_handling))
+        if self._session is not None and self._session.current_agent is self:
+            self._session.conversation.follow(self)
+
     async def update_tools(self, tools: list[llms.Tool | llms.Toolset]) -> None:
         """Replace the tools, from the next reply on."""
         self._tools = arguments.tools("tools", tools)
+        if self._session is not None:
+            await self._session.conversation.toolsets.replaced(self)
 
     async def update_chat_ctx(
         self, chat_ctx: llms.ChatContext, *, exclude_invalid_function_calls: bool = True
@@ -327,3 +352,7 @@ def _copy(
 
 def _snake(name: str) -> str:
     return "default_agent" if name == "Agent" else re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _changed(old: NotGivenOr[T], new: NotGivenOr[T]) -> NotGivenOr[T]:
+    return old if new is NOT_GIVEN else new

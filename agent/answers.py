@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from livekit.agents import StopResponse, llm
 
 from antiphon.hooks import completed, outside
-from antiphon.pipeline.errors import NodeTimeout
+from antiphon.pipeline.errors import NodeTimeout, UsageError
 from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
@@ -74,6 +74,11 @@ class Answers:
     def busy(self) -> bool:
         """A turn waits for its hook, or an agent for its seat."""
         return bool(self._open)
+
+    @property
+    def turning(self) -> bool:
+        """A turn waits for its hook."""
+        return any(isinstance(entry, Turn) for entry in self._open)
 
     def draft(self, text: str) -> None:
         """Prepare an answer to words that may not be the last."""
@@ -143,6 +148,8 @@ class Answers:
 
     def line_up(self, entry: Turn | HandOver) -> None:
         """Add to the queue."""
+        if self._queue.ended:
+            raise UsageError("the session has closed, or the agent has been replaced")
         self._open.append(entry)
         self._queue.put_nowait(entry)
 
@@ -153,7 +160,7 @@ class Answers:
             if isinstance(entry, Turn):
                 await self._take(scope, entry)
             else:
-                await self._change_hands(scope, entry.agent)
+                await self._change_hands(entry.agent)
             if entry in self._open:
                 self._open.remove(entry)
             self._conversation.stir()
@@ -174,16 +181,21 @@ class Answers:
     def _newest(self, kind: type[Turn]) -> Turn | None:
         return next((e for e in reversed(self._open) if isinstance(e, kind)), None)
 
-    async def _change_hands(self, scope: Scope, agent: Agent) -> None:
+    async def _change_hands(self, agent: Agent) -> None:
         """The agent leaves, says what it has still to say, and the next one sits down."""
         conversation, old = self._conversation, self.agent
         self.drop()
-        leaving = scope.start("on_exit", conversation.seats.leave(old))
-        await asyncio.wait([leaving])
+        await conversation.seats.leave(old)
         await conversation.speaking.finished(old)
         if conversation.answers is not self:  # its task is done meanwhile: it is for who is there
             conversation.answers.hand_over(agent)
             return
+        await conversation.tools.leave(old)
+        await conversation.speaking.finished(old)
+        await conversation.toolsets.open(agent)
+        if conversation.idle.closed:
+            return
+        self.drop()
         self.agent = agent
         conversation.seats.alone(self, old)
         conversation.seats.seated(old, agent)
@@ -194,7 +206,7 @@ class Answers:
         """Run the hook; False when it wants no answer, fails, or takes too long."""
         conversation = self._conversation
         conversation.hook_started(turn.number)
-        task = scope.start("hook", completed(self.agent, context, turn.message))
+        task = scope.start("hook", completed(conversation, self.agent, context, turn.message))
         await asyncio.wait([task], timeout=HOOK_LIMIT)
         conversation.hook_ended(turn.number)
         if not task.done():
@@ -217,6 +229,7 @@ class Answers:
     def _answer(self, turn: Turn, context: Callable[[], llm.ChatContext] | None) -> None:
         draft, self._draft = self._draft, None
         fresh = draft is not None and turn.commit.drafted and context is None
+        fresh = fresh and self._conversation.speaking.fresh(draft)
         if draft is not None and not (fresh and turn.commit.answer and not draft.step.failing):
             draft.cut()
             draft = None

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 from livekit.agents import LanguageCode, llm
 
 from antiphon import options
+from antiphon.commits import Commits
 from antiphon.delays import Delays
+from antiphon.end_of_turn import EndOfTurn
 from antiphon.events import ConversationItemAddedEvent, UserInputTranscribedEvent
 from antiphon.faults import Faults
 from antiphon.hearing import Hearing
+from antiphon.idle import Idle
 from antiphon.memory import Memory
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.floor import Line
@@ -30,7 +33,9 @@ from antiphon.seats import Seats
 from antiphon.sources import Said
 from antiphon.speaking import Speaking
 from antiphon.states import States
+from antiphon.stirring import Stirring
 from antiphon.tools import Toolbox
+from antiphon.toolsets import Toolsets
 from antiphon.turn_limit import TurnLimit
 from antiphon.usage import Usage
 
@@ -46,18 +51,20 @@ if TYPE_CHECKING:
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.step import Step
     from antiphon.pipeline.streams import Scope, Strays
+    from antiphon.pipeline.turn_table import Rules
     from antiphon.session import AgentSession
 
 
-class Conversation:
+class Conversation(Stirring):
     """What runs between `start` and `close`; the `Stage` of every reply.
 
-    Mutable state: the inbox, the timer, and who waits for something to happen.
+    Mutable state: the inbox, the timer, and the commits that wait for the last words.
     """
 
     def __init__(
         self, session: AgentSession[Any], agent: Agent, scope: Scope, strays: Strays
     ) -> None:
+        super().__init__()
         self.session = session
         self.strays = strays
         self.options = self._options(agent)
@@ -65,7 +72,7 @@ class Conversation:
         self.limits = Limits()
         self.draft_sound = bool(self.options["preemptive_generation"]["preemptive_tts"])
         self.line = Line(self.observe, session.options.min_consecutive_speech_delay)
-        self.machine = Turns(options.rules(self.options, interim_results=_interim_results(agent)))
+        self.machine = Turns(self._rules(agent))
         self._loop = asyncio.get_running_loop()
         self.memory = Memory(session)
         self.timeline = Timeline(self._loop.time())
@@ -73,15 +80,17 @@ class Conversation:
         self.hearing = Hearing(agent, self, scope)
         self.seats = Seats(self, scope, agent)
         self.speaking = Speaking(self, scope)
+        self.idle = Idle(self)
         self.tools = Toolbox(self, scope)
+        self.toolsets = Toolsets(self, scope)
         self.delays = Delays(self)
         self.faults = Faults(self)
+        self.commits = Commits(self)
         self.limit = TurnLimit(self, scope)
+        self.end_of_turn = EndOfTurn(self, scope)
         self.usage = Usage(self)
         self._inbox: deque[o.Observation] = deque()
-        self._waiting: list[asyncio.Future[None]] = []  # for anything to move on
         self._timer: asyncio.TimerHandle | None = None
-        self._commits: list[asyncio.Future[str]] = []
 
     @property
     def answers(self) -> Answers:
@@ -102,7 +111,13 @@ class Conversation:
     def obey(self, agent: Agent) -> None:
         """Go by the options as they are now."""
         self.options = self._options(agent)
-        self.machine.rules = options.rules(self.options, interim_results=_interim_results(agent))
+        self.machine.rules = self._rules(agent)
+
+    def _rules(self, agent: Agent) -> Rules:
+        patience = self.session.options.transcription_timeout
+        return options.rules(
+            self.options, interim_results=_interim_results(agent), transcription_timeout=patience
+        )
 
     def _options(self, agent: Agent) -> Options:
         return options.resolve(self.session.options.turn_handling, agent.turn_handling)
@@ -117,9 +132,12 @@ class Conversation:
 
         now = self._loop.time()
         while self._inbox:
-            self._observe(self._inbox[0], now)
-            self._inbox.popleft()
+            try:
+                self._observe(self._inbox[0], now)
+            finally:
+                self._inbox.popleft()
         self._set_timer()
+        self.stir()
         self.session.deliver()
 
     @property
@@ -144,13 +162,14 @@ class Conversation:
         committed = ""
         for decision in self.machine.observe(seen, now):
             self.timeline.note(now, decision, None, self._holder_number())
-            self._carry_out(decision, now)
+            try:
+                self._carry_out(decision, now)
+            except Exception as error:  # what is foreign in it must not make the session deaf
+                self.faults.failed("session", error)
             committed = decision.text if isinstance(decision, o.Commit) else committed
-        if self._commits and not self.machine.committing:
-            commits, self._commits = self._commits, []
-            for commit in commits:
-                if not commit.done():
-                    commit.set_result(committed)
+        self.end_of_turn.note(seen)
+        if not self.machine.committing:
+            self.commits.settle(committed)
 
     def _carry_out(self, decision: o.Decision, now: float) -> None:
         match decision:
@@ -264,17 +283,8 @@ class Conversation:
         self.session.deliver()
 
     def stir(self) -> None:
-        """A speech, a turn or an agent has moved on: wake who waits for that."""
-        waiting, self._waiting = self._waiting, []
-        for sleeper in waiting:
-            if not sleeper.done():
-                sleeper.set_result(None)
-
-    async def moved(self) -> None:
-        """Wait until something has moved on."""
-        sleeper: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append(sleeper)
-        await asyncio.wait([sleeper])
+        self.idle.note()
+        super().stir()
 
     # Turns and history.
 
@@ -292,13 +302,6 @@ class Conversation:
         self.delays.hooked(turn, self._loop.time())
         self.mark("hook_ended", None, hook_of=turn)
 
-    def commit_turn(self, timeout: float, *, answer: bool) -> asyncio.Future[str]:
-        """End the user's turn; the future gets its text."""
-        committed: asyncio.Future[str] = self._loop.create_future()
-        self._commits.append(committed)
-        self.observe(o.CommitNow(timeout, answer))
-        return committed
-
     def write(self, item: llm.ChatMessage, agent: Agent) -> None:
         """Write into history, and tell of it."""
         self._written(cast("llm.ChatMessage", self.memory.write(item, agent)), None)
@@ -311,11 +314,11 @@ class Conversation:
 
     def close(self) -> None:
         """Cut everything and write what is still to be written; no timer stays."""
+        self.idle.close()
         self.speaking.close()
         self.line.close()
         self.seats.close()
-        for commit in self._commits:
-            commit.cancel()
+        self.commits.settle("")
         self.states.close()
         self.usage.close()
         if self._timer is not None:

@@ -67,7 +67,8 @@ class Faults:
             return
         began = talk.memory.wall(since)
         missed: dict[str, object] = {"speech_duration": seconds, "vad_speech_started_at": began}
-        talk.tell("user_transcription_timeout", UserTranscriptionTimeoutEvent, **missed)
+        if talk.session.options.transcription_timeout is not None:
+            talk.tell("user_transcription_timeout", UserTranscriptionTimeoutEvent, **missed)
         self._mute_utterances += 1
         if self._mute_utterances % MUTE == 0:
             why = f"stt_node gave nothing for the last {self._mute_utterances} utterances"

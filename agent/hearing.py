@@ -11,6 +11,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
+from livekit import rtc
 from livekit.agents import ModelSettings, stt, vad
 
 from antiphon.nodes.edge import closed, opened
@@ -22,7 +23,6 @@ from antiphon.pipeline.streams import Scope, Stream
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
-    from livekit import rtc
     from livekit.agents import io
 
     from antiphon.agent import Agent
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("antiphon.hearing")
 
+LAST_WORDS: Final = 2.0  # seconds that a recogniser which is replaced has for what it heard
+SILENCE_RATE: Final = 16_000  # samples per second
 RETRY: Final = 0.5  # seconds before a failed recogniser is started again
 BEHIND: Final = 30.0  # seconds of audio that may wait for the recogniser
 
@@ -95,12 +97,33 @@ class Hearing:
     def _open_recogniser(self) -> None:
         self._stt = self._agent.stt
         if self._recognising is not None:
-            self._recognising.cancel()
+            self._retire(self._recognising)
             self._recognising = self._audio = None
-            self._flushes.clear()
+            self._flushes = []
         if self._agent.stt is not None or self._agent.overrides("stt_node"):
             FLUSHES.set(self._flushes)
             self._recognising = self._scope.start("recognition", self._recognise(self._agent))
+
+    def _retire(self, recognising: asyncio.Task[None]) -> None:
+        """Let a recogniser finish the words that it is hearing, and end it."""
+        if self._audio is None or not self._conversation.machine.unfinished:
+            recognising.cancel()
+            return
+        self.flush()
+        self._audio.end()
+        asyncio.get_running_loop().call_later(LAST_WORDS, recognising.cancel)
+
+    @property
+    def attached(self) -> bool:
+        """Somebody can be heard."""
+        return self._listening is not None and self._conversation.session.input.audio_enabled
+
+    def quiet(self, seconds: float) -> None:
+        """Let the recogniser hear silence."""
+        if self._audio is not None and not self._audio.ended:
+            samples = int(seconds * SILENCE_RATE)
+            silence = bytes(2 * samples)
+            self._audio.put_nowait(rtc.AudioFrame(silence, SILENCE_RATE, 1, samples))
 
     @property
     def recognises(self) -> bool:
@@ -168,9 +191,14 @@ class Hearing:
         now = asyncio.get_running_loop().time()
         if event.type is vad.VADEventType.START_OF_SPEECH:
             self._voice_started(now - event.speech_duration - event.inference_duration)
-        elif event.type is vad.VADEventType.END_OF_SPEECH:
+        elif event.type is vad.VADEventType.END_OF_SPEECH and not self._recogniser_ends:
             at = now - event.silence_duration - event.inference_duration
             self._conversation.observe(VoiceStopped(at))
+
+    @property
+    def _recogniser_ends(self) -> bool:
+        """The recogniser says when the voice has stopped, and the detector does not."""
+        return self._conversation.options["turn_detection"] == "stt" and self.recognises
 
     def _voice_started(self, at: float) -> None:
         self._conversation.observe(VoiceStarted(at, self._conversation.speaking.invites_answer()))
@@ -189,11 +217,13 @@ class Hearing:
                 except Exception as error:
                     self._conversation.faults.failed("stt", error)
                 else:
-                    if not gave:
+                    if not gave and self._audio is audio:
                         why = "stt_node ended without a word; the user is not understood any more"
                         self._conversation.faults.failed("stt", NodeError(why))
                         return
                 audio.close()
+            if self._recognising is not asyncio.current_task():
+                return  # another has taken over
             await asyncio.sleep(RETRY)
 
     async def _read_words(
@@ -224,7 +254,9 @@ class Hearing:
             self._words(_text(event), final=False, language=_language(event))
         elif self._detect is None and event.type is EventType.START_OF_SPEECH:
             self._voice_started(asyncio.get_running_loop().time())
-        elif self._detect is None and event.type is EventType.END_OF_SPEECH:
+        elif event.type is EventType.END_OF_SPEECH and (
+            self._detect is None or self._recogniser_ends
+        ):
             self._conversation.observe(VoiceStopped(asyncio.get_running_loop().time()))
 
     def _words(self, text: str, *, final: bool, language: str | None) -> None:

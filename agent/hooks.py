@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from antiphon.context import CALL, INSIDE, GivenUp, Inside
+from antiphon.idle import TURNING
 from antiphon.pipeline.reply import SPEAKING
 
 if TYPE_CHECKING:
@@ -31,9 +32,11 @@ async def outcome(hook: Awaitable[None]) -> Exception | None:
 
 
 async def completed(
-    agent: Agent, context: llm.ChatContext, message: llm.ChatMessage
+    conversation: Conversation, agent: Agent, context: llm.ChatContext, message: llm.ChatMessage
 ) -> Exception | None:
     """Run `on_user_turn_completed`; called here, since a close may come before the task begins."""
+    INSIDE.set(Inside(conversation, agent, seat=False))
+    TURNING.set(True)
     return await outcome(agent.on_user_turn_completed(context, message))
 
 
@@ -62,6 +65,7 @@ def outside() -> Iterator[None]:
 
 async def enter(conversation: Conversation, agent: Agent) -> None:
     """Run `on_enter`, in the calling task; an agent that cannot begin has failed."""
+    TURNING.set(False)
     with inside(Inside(conversation, agent, entering=True)):
         error = await outcome(agent.on_enter())
     if error is not None:
@@ -71,6 +75,7 @@ async def enter(conversation: Conversation, agent: Agent) -> None:
 
 async def leave(conversation: Conversation, agent: Agent) -> None:
     """Run `on_exit`, in the calling task."""
+    TURNING.set(True)
     with inside(Inside(conversation, agent)):
         error = await outcome(agent.on_exit())
     if error is not None:

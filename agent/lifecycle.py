@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from livekit.agents import CloseReason
 
+from antiphon.context import INSIDE
 from antiphon.conversation import Conversation
 from antiphon.events import CloseEvent
 from antiphon.nodes.local import honesty
 from antiphon.nodes.outputs import DEFAULT_RATE, Adapted, Speaker
 from antiphon.pipeline import observations as o
+from antiphon.pipeline.reply import SPEAKING
 from antiphon.pipeline.streams import STRAYS, Scope, Strays
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from antiphon.session import AgentSession
 
 logger = logging.getLogger("antiphon.session")
+
+
+LAST_EXIT: Final = 10.0  # seconds on_exit may take when the session closes
 
 
 class Place(Protocol):
@@ -62,6 +67,9 @@ class Run:
             console.attach(self._session)
         self.attach()
         self._session.captions.start(self._scope)
+        await talk.toolsets.open(self._agent)
+        if self._closing is not None:
+            return  # it was closed before it began
         self._prewarm()
         talk.usage.follow(self._agent.models)
         talk.hearing.start()
@@ -103,20 +111,26 @@ class Run:
             self._closing = self._last.start("shutdown", self._shut(drain, reason, error))
 
     async def _shut(self, drain: bool, reason: CloseReason, error: object) -> None:
+        SPEAKING.set(None)  # whoever asked for it: this task waits for them too
+        INSIDE.set(None)
         if drain:
             await self.drain()
         await self._close(reason, error)
 
     async def drain(self) -> None:
         talk = self.conversation
-        while talk.answers.busy or talk.speaking.unfinished():
+        inside = INSIDE.get()  # a hook's own turn is not over before the hook is
+        while (
+            (talk.answers.busy and inside is None) or talk.speaking.unfinished() or talk.tools.due
+        ):
             await talk.moved()
             await asyncio.sleep(0)  # what follows from it is in line before it is looked for
 
     async def close(self, reason: CloseReason, error: object) -> None:
         if self._closing is None:
-            self._closing = self._last.start("close", self._close(reason, error))
-        await asyncio.wait([self._closing])
+            self._closing = self._last.start("close", self._shut(False, reason, error))
+        if INSIDE.get() is None:  # the close waits for tools and hooks, so those cannot wait for it
+            await asyncio.wait([self._closing])
 
     async def _close(self, reason: CloseReason, error: object) -> None:
         """Words first, then sound, then tasks, then the application is told."""
@@ -124,7 +138,7 @@ class Run:
             return
         talk, session = self.conversation, self._session
         talk.seats.full = True
-        await talk.seats.leave(talk.agent)
+        await talk.seats.leave(talk.agent, LAST_EXIT)
         talk.hearing.attach(None)
         if reason is not CloseReason.ERROR:
             await talk.hearing.last_words(session.options.session_close_transcript_timeout)
@@ -132,6 +146,7 @@ class Run:
         talk.close()
         talk.seats.release()
         await talk.tools.finish()
+        await talk.toolsets.close()
         await self._scope.close()
         talk.tools.abandon()
         self.strays.abandon()

@@ -1,4 +1,4 @@
-"""LiveKit's MCP servers, by the name programs import."""
+"""MCP, by the name programs import. Needs the package's extra `mcp`."""
 
 from antiphon.llm.mcp import (
     MCPServer,
@@ -8,6 +8,7 @@ from antiphon.llm.mcp import (
     MCPToolOptions,
     MCPToolResultContext,
     MCPToolResultResolver,
+    MCPToolset,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "MCPToolOptions",
     "MCPToolResultContext",
     "MCPToolResultResolver",
+    "MCPToolset",
 ]

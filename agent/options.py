@@ -75,6 +75,9 @@ DEFAULTS: Final[Options] = {
 }
 
 
+FINAL_WAIT: Final = 2.5  # seconds for a final transcript, where nobody says how many
+
+
 @runtime_checkable
 class TextDetector(Protocol):
     """Says from the words whether the user has finished."""
@@ -205,7 +208,9 @@ def _give_way(found: dict[str, Any], said: Mapping[str, float]) -> None:
         found["max_delay"] = max(found["min_delay"], found["max_delay"])
 
 
-def rules(options: Options, *, interim_results: bool) -> Rules:
+def rules(
+    options: Options, *, interim_results: bool, transcription_timeout: float | None = None
+) -> Rules:
     """What the turn machine makes of the options.
 
     A recogniser without interim results is silent while somebody speaks on, so its silence must
@@ -224,4 +229,5 @@ def rules(options: Options, *, interim_results: bool) -> Rules:
         manual=options["turn_detection"] == "manual",
         drafts=speculation["max_retries"] if speculation["enabled"] else 0,
         draft_max_speech=speculation["max_speech_duration"],
+        transcript_timeout=FINAL_WAIT if transcription_timeout is None else transcription_timeout,
     )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from livekit.agents import llm
 
 from antiphon import hooks
 from antiphon.answers import Answers
 from antiphon.events import ConversationItemAddedEvent
+from antiphon.pipeline.errors import NodeTimeout
 from antiphon.task import AgentTask
 from antiphon.veil import veiled
 
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("antiphon.seats")
 
+EXIT_LIMIT: Final = 30.0  # seconds on_exit may take at a handoff
+
 
 class Seats:
-    """Mutable state: the queues, the lowest first; and who wants to sit over whom."""
+    """Mutable state: the queues, the lowest first; who wants to sit over whom; who is leaving."""
 
     def __init__(self, conversation: Conversation, scope: Scope, agent: Agent) -> None:
         self._conversation = conversation
@@ -35,6 +38,7 @@ class Seats:
         self._stack = [Answers(conversation, scope, agent)]
         self._turns: dict[Agent, asyncio.Lock] = {}
         self.full = False  # the session closes: nobody sits down any more
+        self._leaving: dict[Agent, asyncio.Task[None]] = {}
 
     @property
     def answers(self) -> Answers:
@@ -93,6 +97,7 @@ class Seats:
         if old is not new and old is not None and not self.sits(old):
             old.leave()
         if not again:
+            self._leaving.pop(new, None)
             new.join(talk.session)
         item = llm.AgentHandoff(
             old_agent_id=old.id if old else None,
@@ -109,13 +114,26 @@ class Seats:
         if not again and new.overrides("on_enter"):
             with hooks.outside():
                 self._scope.start("on_enter", hooks.enter(talk, new))
-        talk.stir()
+        talk.toolsets.let_go()
+        talk.resting()
         talk.session.deliver()
 
-    async def leave(self, agent: Agent) -> None:
-        """Run its `on_exit`."""
-        if agent.overrides("on_exit"):
-            await hooks.leave(self._conversation, agent)
+    async def leave(self, agent: Agent, limit: float = EXIT_LIMIT) -> None:
+        """Run its `on_exit`, once, for `limit` seconds; a task that it awaits may take longer."""
+        if not agent.overrides("on_exit") or self._scope.closing:
+            return
+        if agent not in self._leaving:
+            self._leaving[agent] = self._scope.start(
+                "on_exit", hooks.leave(self._conversation, agent)
+            )
+        leaving = self._leaving[agent]
+        while not leaving.done():
+            done, _ = await asyncio.wait([leaving], timeout=limit)
+            if not done and self.answers.agent is agent:
+                leaving.cancel()
+                late = NodeTimeout.after("on_exit", limit)
+                self._conversation.faults.failed("on_exit", late)
+                return
 
     def alone(self, answers: Answers, old: Agent) -> None:
         """Another agent has taken over in this queue: no task is waited for, and nobody is below.
@@ -128,6 +146,7 @@ class Seats:
             _give_up(agent, "another agent has taken over")
         for below in others:
             below.close()
+            self._conversation.tools.cancel_of(below.agent)
             below.agent.leave()
 
     def release(self) -> None:
@@ -141,9 +160,21 @@ class Seats:
         for answers in reversed(self._stack):
             answers.close()
 
+    def over(self, agent: Agent | None, other: Agent | None) -> bool:
+        """`agent` sits over `other`, which may be waiting for it."""
+        agents: list[Agent | None] = [*self.agents]
+        if agent not in agents or other not in agents:
+            return False
+        return agents.index(agent) > agents.index(other)
+
     def below(self, agent: Agent) -> bool:
         """A task is in charge, and that agent is not it."""
         return len(self._stack) > 1 and self.answers.agent is not agent
+
+    @property
+    def agents(self) -> list[Agent]:
+        """Those that have a seat, the lowest first."""
+        return [answers.agent for answers in self._stack]
 
     def sits(self, agent: Agent) -> bool:
         """It is in charge, or a task sits over it."""

@@ -13,6 +13,7 @@ from typing_extensions import TypeVar  # with a default, before 3.13
 from antiphon import arguments, asked, deprecated, options, session_options
 from antiphon.agent import Agent
 from antiphon.arguments import said
+from antiphon.context import INSIDE
 from antiphon.lifecycle import Run
 from antiphon.nodes import models
 from antiphon.nodes.polish import DEFAULT as DEFAULT_TRANSFORMS
@@ -227,6 +228,15 @@ class AgentSession(Reporting, OptionsOfSession, Generic[Userdata_T]):
         if self._run is not None:
             self._run.shutdown(drain=False, reason=CloseReason.ERROR, error=error)
 
+    async def wait_for_idle(self) -> Agent:
+        """Wait until nobody speaks, and nothing is about to be said; gives the agent in charge.
+
+        Tools may be running in the background. SessionClosed when the session closes first.
+        """
+        inside = INSIDE.get()
+        await self.conversation.idle.wait(inside.agent if inside else None)
+        return self.current_agent
+
     def update_agent(self, agent: Agent) -> None:
         """Hand over to `agent` when the current one has said what it is saying."""
         arguments.agent("session.update_agent", agent, Agent).may_join(self)
@@ -301,11 +311,17 @@ class AgentSession(Reporting, OptionsOfSession, Generic[Userdata_T]):
         skip_reply: bool = False,
     ) -> asyncio.Future[str]:
         """End the user's turn now; the result is its text, once the last words have come."""
-        return self.conversation.commit_turn(transcript_timeout, answer=not skip_reply)
+        return self.conversation.commits.ask(
+            transcript_timeout, answer=not skip_reply, silence=stt_flush_duration
+        )
 
     def clear_user_turn(self) -> None:
         """Throw away what the user has said in this turn."""
         self.conversation.observe(o.Clear())
+
+    def reset_away_timer(self) -> None:
+        """Count the time in which nobody says anything from now."""
+        self.conversation.states.watch()
 
     # Reporting.
 

@@ -3,7 +3,7 @@
     from antiphon.simulate import coughs, says, simulate
 
     def test_the_agent_asks_again_when_the_caller_coughs():
-        call = simulate(Host(), [coughs()])
+        call = simulate(Host(), [coughs()], transcription_timeout=2.5)
         assert call.said("agent") == ["Sorry, could you say that again?"]
 
 A script is a list of acts, played one after the other: `says` (with `hesitates` between its texts)

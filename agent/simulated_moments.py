@@ -71,6 +71,7 @@ class Moments(Notes):
             self._speaking > self._loop.time()
             or talk.machine.unfinished
             or talk.answers.busy
+            or talk.tools.busy
             or talk.speaking.in_line()
             or set(talk.speaking.unfinished()) - self._waiting()
         )

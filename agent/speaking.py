@@ -67,9 +67,25 @@ class Speaking:
 
     def prepare(self, message: llm.ChatMessage) -> Reply:
         """A draft: an answer to a message that is not in history yet."""
-        context = self._conversation.memory.context(self._conversation.agent)
-        context.items.append(message)
-        return self._new(self.generated(lambda: context, "answer"), Kind.ANSWER, None)
+        talk, agent = self._conversation, self._conversation.agent
+
+        def context() -> llm.ChatContext:
+            found = talk.memory.context(agent)
+            if not any(item is message for item in found.items):
+                found.items.append(message)
+            return found
+
+        return self._new(self.generated(context, "answer"), Kind.ANSWER, None)
+
+    def fresh(self, draft: Reply | None) -> bool:
+        """Would the model be asked just what it was asked for this draft?"""
+        source, talk = draft.step.source if draft else None, self._conversation
+        if not isinstance(source, Generated) or source.voice.agent is not talk.agent:
+            return False
+        if not source.given.items:
+            return True  # it has not been asked yet
+        now = talk.tools.prompt(talk.memory.context(talk.agent))
+        return source.given.items == now.items and source.tools == talk.tools.offered()
 
     def answer(self, turn: int, context: Callable[[], llm.ChatContext] | None) -> SpeechHandle:
         """Answer a turn that is in history, or a context that a hook has changed."""
@@ -127,17 +143,17 @@ class Speaking:
     # Those there are.
 
     def resting(self) -> int:
-        """How many have left the floor while their tools run."""
-        return sum(reply.resting for reply in self._replies)
+        """How many have left the floor while their tools run, and do not wait for the user."""
+        return sum(r.resting and not self._waits_below(r) for r in self._replies)
 
     def supersede(self) -> None:
         """A newer turn is answered: what rests until its tools are done will not be said.
 
-        What waits for a task goes on: the turn was the task's.
+        But for a speech whose tool waits for an `AgentTask`: the turn is that one's.
         """
-        for reply in [r for r in self._replies if r.resting and r.kind is not Kind.PROTECTED]:
-            if not self._waits_below(reply):
-                reply.cut()
+        resting = [r for r in self._replies if r.resting and not self._waits_below(r)]
+        for reply in [r for r in resting if r.kind is not Kind.PROTECTED]:
+            reply.cut()
 
     async def finished(self, agent: Agent) -> None:
         """Wait until nothing of that agent's is being said, or waits for its tools."""
@@ -229,6 +245,9 @@ class Speaking:
                     raise RuntimeError("this speech does not allow interruptions; pass force=True")
                 break
             ending.append(reply)
+        for reply in [r for r in self._replies if r.resting]:
+            if force or reply.kind is not Kind.PROTECTED:
+                reply.cut()
         for reply in reversed(ending):  # the last first, so that none of them gets the floor
             self.interrupt(reply)
 

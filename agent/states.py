@@ -35,7 +35,7 @@ class States:
             old, self.agent = self.agent, state
             change = {"old_state": old, "new_state": state}
             self._conversation.tell("agent_state_changed", AgentStateChangedEvent, **change)
-            self._watch()
+            self.watch()
 
     def user_is(self, state: str, since: float) -> None:
         """`since` is loop time: a voice is noticed some frames after it began."""
@@ -48,7 +48,7 @@ class States:
                 new_state=state,
                 created_at=self._conversation.memory.wall(since),
             )
-        self._watch()
+        self.watch()
 
     def heard_words(self, *, final: bool) -> None:
         """Words bring an absent user back."""
@@ -66,7 +66,8 @@ class States:
             self._away.cancel()
             self._away = None
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
+        """Begin to wait for a word, where both sides are silent."""
         self.close()
         patience = self._conversation.session.options.user_away_timeout
         if patience is not None and self.agent == self.user == "listening":

@@ -20,6 +20,8 @@ from antiphon.outcomes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from antiphon.conversation import Conversation
     from antiphon.memory import Told
     from antiphon.pipeline.calls import Call
@@ -42,6 +44,7 @@ class StepWork:
         self._outcomes: dict[str, Outcome | None] = {}
         self._answered: asyncio.Future[None] | None = None  # somebody waits for the last one
         self._written = False
+        self._later: list[Callable[[], None]] = []  # what is written after it
 
     @property
     def source(self) -> Generated:
@@ -51,17 +54,20 @@ class StepWork:
         self.conversation.tools.start(self, self._item(call), self.source.tools)
 
     def refuse(self, call: Call) -> None:
-        self.answer(refused(self._item(call), INTERRUPTED, reply=False))
+        self._take(refused(self._item(call), INTERRUPTED, reply=False))  # `abandon` follows
 
     def answer(self, outcome: Outcome) -> None:
         """One of the calls has its output."""
-        self._outcomes[outcome.call.call_id] = outcome
-        outcome.output.created_at = self.conversation.memory.wall()
-        self._show(outcome.output)
+        self._take(outcome)
         if self._complete and self._answered is not None and not self._answered.done():
             self._answered.set_result(None)
         if self._complete and self.reply.done:
             self._end(interrupted=True)
+
+    def _take(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.call.call_id] = outcome
+        outcome.output.created_at = self.conversation.memory.wall()
+        self._show(outcome.output)
 
     def abandon(self, *, confirmed: bool) -> None:
         if not confirmed:
@@ -69,6 +75,13 @@ class StepWork:
             self.conversation.tools.cancel(self)
         elif self._complete:
             self._end(interrupted=True)
+
+    def when_written(self, do: Callable[[], None]) -> None:
+        """Call `do` once the calls of this step and their outputs are in history."""
+        if self._written:
+            do()
+        else:
+            self._later.append(do)
 
     async def following(self) -> Source | None:
         if not self._complete:
@@ -83,8 +96,11 @@ class StepWork:
     def _item(self, call: Call) -> llm.FunctionCall:
         """A call as history shows it; ids that a model uses twice are told apart."""
         wanted = cast("llm.FunctionToolCall", call.what)
+        history = self.source.voice.agent.remembered.items
+        known = {item.call_id for item in history if item.type == "function_call"}
+        known.update(self._outcomes, self.conversation.tools.ids)
         name, number = wanted.call_id, 2
-        while name in self._outcomes:
+        while name in known:
             name, number = f"{wanted.call_id}_{number}", number + 1
         item = llm.FunctionCall(
             call_id=name,
@@ -133,6 +149,9 @@ class StepWork:
             self._show(outcome.output)
             outcome.output.created_at = now
             talk.memory.write(outcome.output, agent)
+        later, self._later = self._later, []
+        for do in later:
+            do()
         return outcomes
 
     def _next(self, outcomes: list[Outcome]) -> Source | None:

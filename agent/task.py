@@ -45,7 +45,7 @@ class AgentTask(Agent, Generic[T]):
     def cancel(self) -> None:
         """End the task without a result: what it says is cut, and ToolError is raised."""
         if self._session is not None:
-            self._session.interrupt(force=True)
+            self._session.conversation.speaking.quieten(self)
         self.give_up("it was told to")
 
     def give_up(self, why: str) -> None:
@@ -70,7 +70,7 @@ class AgentTask(Agent, Generic[T]):
         inside, name = INSIDE.get(), type(self).__name__
         if self._awaited:
             raise RuntimeError(f"{name} can be awaited only once; make a new one")
-        if inside is None:
+        if inside is None or not inside.seat:
             raise UsageError(f"await {name} in a tool, or in on_enter or on_exit of an agent")
         self._awaited = True
         talk, below = inside.conversation, inside.agent
@@ -87,6 +87,10 @@ class AgentTask(Agent, Generic[T]):
         return result
 
     async def _sit(self, talk: Conversation, below: Agent) -> None:
+        await talk.toolsets.open(self)
+        if talk.idle.closed:
+            self.give_up("the session closed")
+            return
         talk.seats.sit(self)
         try:
             await self._done.wait()
@@ -94,6 +98,8 @@ class AgentTask(Agent, Generic[T]):
                 await talk.moved()  # the turn that ended it is written first
             if talk.seats.sits(self):
                 await talk.seats.leave(self)
+            await talk.speaking.finished(self)
+            await talk.tools.leave(self)
             await talk.speaking.finished(self)
         except asyncio.CancelledError:
             self.give_up("nobody waits for it")

@@ -61,5 +61,5 @@ class TurnLimit:
             duration=seconds,
             created_at=talk.memory.wall(),
         )
-        talk.commit_turn(0.0, answer=False)  # the words are in history whatever the hook does
+        talk.commits.ask(0.0, answer=False)  # the words are in history whatever the hook does
         self._hook = self._scope.start("on_user_turn_exceeded", hooks.exceeded(talk, event))

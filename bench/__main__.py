@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon.nodes.local.vad import WebRTCVAD
 from antiphon.pipeline.clock import run as run_virtual
-from bench import rows
+from bench import rows, steps
 from bench.models import Pace
 from bench.sessions import Bare, Harness, LiveKit, Ours
 
@@ -161,9 +161,29 @@ def simulated(quick: bool) -> list[Line]:
     return [(f"ten simulated minutes, {cuts} barge-ins, s", "–", "–", f"{took:.2f}", "<= 2")]
 
 
+def tools(quick: bool) -> list[Line]:
+    number = 20 if quick else 60
+    without = real(rows.overhead(lambda: Ours(Pace(), plain=True), number))
+    called = real(rows.overhead(lambda: steps.WithTools(Pace()), number))
+    more = median(called) - median(without)
+    goal = f"<= a turn without; +{more:.2f} to {median(without):.2f}"
+    return [("turn overhead with a tool that takes no time, ms", "–", "–", spread(called), goal)]
+
+
+def growth(quick: bool) -> list[Line]:
+    late, window = (200, 20) if quick else (steps.LATE, steps.WINDOW)
+    found = run_virtual(steps.turns(late + window))
+    early = steps.typical(found[steps.EARLY : steps.EARLY + window])
+    grown = steps.typical(found[late:]) / early - 1
+    measure = f"a turn's work at turn {late} against turn {steps.EARLY}"
+    return [(measure, "+14 % within 150 turns", "–", f"{100 * grown:+.1f} %", "< 10 %")]
+
+
 CASES: dict[str, Callable[[bool], list[Line]]] = {
     "plain": plain_overhead,
     "models": model_overhead,
+    "tools": tools,
+    "growth": growth,
     "openings": openings,
     "barge-in": barge_in,
     "history": history,

@@ -21,7 +21,7 @@ class Host(Agent):
 
 
 def test_the_host_asks_again_when_the_caller_coughs() -> None:
-    call = simulate(Host(), [coughs()])
+    call = simulate(Host(), [coughs()], transcription_timeout=2.5)
     assert call.said("agent") == ["Sorry, could you say that again?"]
 
 

@@ -22,4 +22,4 @@ class Host(Agent):
 
 
 def held(*acts: Act, **options: Any) -> Call:
-    return simulate(Host(), acts, **options)
+    return simulate(Host(), acts, **{"transcription_timeout": 2.5, **options})

@@ -1,4 +1,4 @@
-"""LiveKit's MCP servers."""
+"""LiveKit's MCP servers, and our toolset of their tools."""
 
 from livekit.agents.llm.mcp import (
     MCPServer,
@@ -10,6 +10,8 @@ from livekit.agents.llm.mcp import (
     MCPToolResultResolver,
 )
 
+from antiphon.mcp_toolset import MCPToolset
+
 __all__ = [
     "MCPServer",
     "MCPServerHTTP",
@@ -18,4 +20,5 @@ __all__ = [
     "MCPToolOptions",
     "MCPToolResultContext",
     "MCPToolResultResolver",
+    "MCPToolset",
 ]

@@ -142,6 +142,26 @@ def test_a_pure_tool_of_a_guess_that_is_thrown_away_leaves_no_trace() -> None:
     assert not [line for line in story(call) if line.startswith("call")]
 
 
+def test_calls_of_a_guess_that_wait_and_are_thrown_away_leave_no_trace() -> None:
+    call = hold(
+        user(0.2, 0.8, "zaza"),
+        user(1.2, 1.8, "zeze"),
+        agent=agent([calls("books"), calls("pays")], [TWO]),
+    )
+    check(call)
+    assert story(call) == ["user: zaza zeze", f"assistant: {TWO}"]
+
+
+def test_every_call_that_a_barge_in_prevents_is_answered() -> None:
+    call = hold(
+        user(0.2, 0.8, "zaza"),
+        user(1.5, 2.1, "zeze"),
+        agent=agent([ONE, calls("pays"), calls("pays")], [TWO], [THREE]),
+    )
+    check(call)
+    assert [line for line in story(call) if line.startswith("call")] == ["call: pays {}"] * 2
+
+
 def test_an_effect_that_nobody_knows_is_refused_where_it_is_written() -> None:
     with pytest.raises(UsageError, match="'pure', 'effect', 'irrevocable'"):
         function_tool(effect="harmless")(looks)  # type: ignore[call-overload]

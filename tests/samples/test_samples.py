@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import runpy
+import threading
 import wave
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.programs import Programs, Ran
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -44,7 +49,7 @@ def sounding(ran: Ran, channel: int) -> list[float]:
 def test_every_sample_has_a_test() -> None:
     tested = {
         *("hello.py", "override_llm_node.py", "interruptions.py", "test_with_simulate.py"),
-        "survey.py",
+        *("tools.py", "handoff.py", "llm_http.py", "llm_langchain.py", "survey.py"),
     }
     assert {path.name for path in SAMPLES.glob("*.py")} == tested
 
@@ -106,3 +111,57 @@ def test_a_hum_and_a_cough_do_not_end_a_story(programs: Programs) -> None:
     assert not story["interrupted"]
     assert str(story["text"]).endswith("Would you like another story?")
     assert "that was no interruption" in ran.err
+
+
+def typed(programs: Programs, sample: str, *lines: str) -> Ran:
+    ran = programs.console(SAMPLES / sample, "--text", stdin="\n".join((*lines, "")))
+    assert ran.status == 0
+    return ran
+
+
+def test_tools_are_called_and_their_results_are_told(programs: Programs) -> None:
+    ran = typed(programs, "tools.py", "what is the weather in rome", "book a table for four")
+    assert [record["name"] for record in ran.kinds("tool_started")] == ["weather", "book_table"]
+    weather, table = said(ran, "agent")[-2:]
+    assert "mild in rome" in weather.lower()
+    assert "table for 4 is booked" in table.lower()
+
+
+def test_a_handoff_changes_who_answers(programs: Programs) -> None:
+    ran = typed(programs, "handoff.py", "ask the kitchen", "what is the soup")
+    assert [record["to"] for record in ran.kinds("handoff")] == ["front_desk", "kitchen"]
+    assert "The kitchen here." in said(ran, "agent")
+    assert "leek and potato" in said(ran, "agent")[-1]
+
+
+def test_langchain_streams_into_speech(programs: Programs) -> None:
+    ran = typed(programs, "llm_langchain.py", "hello", "and again")
+    assert said(ran, "agent") == ["I am a stand-in for a model.", "Still a stand-in."]
+    assert "error" not in {record["kind"] for record in ran.timeline}
+
+
+class Completions(BaseHTTPRequestHandler):
+    """A server of the OpenAI protocol that repeats the last message, word by word."""
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.end_headers()
+        for word in f"You said {asked['messages'][-1]['content']}.".split():
+            delta = {"choices": [{"delta": {"content": word + " "}}]}
+            self.wfile.write(f"data: {json.dumps(delta)}\n\n".encode())
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nobody reads it."""
+
+
+def test_a_raw_http_stream_is_spoken(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    with HTTPServer(("127.0.0.1", 0), Completions) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        monkeypatch.setenv("LLM_URL", f"http://127.0.0.1:{server.server_port}")
+        ran = typed(programs, "llm_http.py", "good morning")
+        server.shutdown()
+        serving.join()
+    assert said(ran, "agent") == ["You said good morning."]

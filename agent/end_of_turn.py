@@ -1,0 +1,92 @@
+"""A turn detector of the user's: from the words so far, has the user finished?
+
+It is asked when the voice has stopped and its words are final, in a task of its own and for
+`PATIENCE` seconds at most; its score makes the turn machine wait longer or not. Without an answer
+the machine goes by its delays alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any, Final
+
+from antiphon.options import TextDetector
+from antiphon.pipeline import observations as o
+from antiphon.pipeline.turn_table import User
+
+if TYPE_CHECKING:
+    from antiphon.conversation import Conversation
+    from antiphon.pipeline.streams import Scope
+
+PATIENCE: Final = 1.0  # seconds for an answer
+
+
+class EndOfTurn:
+    """Mutable state: the question that is being asked; the language of the words, and whether they
+    are final."""
+
+    def __init__(self, conversation: Conversation, scope: Scope) -> None:
+        self._conversation = conversation
+        self._scope = scope
+        self._asking: asyncio.Task[None] | None = None
+        self._language: str | None = None
+        self._settled = False  # the words so far are final
+
+    def note(self, seen: o.Observation) -> None:
+        """Ask again when what is known of the turn has changed."""
+        match seen:
+            case o.VoiceStarted():
+                self._stop()
+            case o.Transcript():
+                self._language = seen.language or self._language
+                self._settled = seen.final
+                self._ask()
+            case o.VoiceStopped():
+                self._ask()
+
+    def _ask(self) -> None:
+        detector = self._conversation.options["turn_detection"]
+        machine = self._conversation.machine
+        over = self._settled and machine.user is User.ENDING and machine.text
+        if over and isinstance(detector, TextDetector):
+            self._stop()
+            self._asking = self._scope.start("end of turn", self._score(detector, machine.text))
+
+    def _stop(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            self._asking = None
+
+    async def _score(self, detector: TextDetector, text: str) -> None:
+        talk = self._conversation
+        context = talk.memory.context(talk.agent)
+        context.items.append(talk.memory.user_message(text))
+        asked = self._scope.start("detector", _asked(detector, context, self._language))
+        done, _ = await asyncio.wait([asked], timeout=PATIENCE)
+        if not done:
+            asked.cancel()
+        elif not asked.cancelled():
+            score = asked.result()
+            if isinstance(score, o.Score):
+                talk.observe(score)
+            elif score is not None:
+                talk.faults.failed("turn_detection", score)
+
+
+async def _asked(detector: Any, context: Any, language: str | None) -> o.Score | Exception | None:
+    """The detector's score, or its error; None where it does not know the language."""
+    try:
+        supports = getattr(detector, "supports_language", None)
+        if supports is not None and not await _value(supports(language)):
+            return None
+        likely = getattr(detector, "unlikely_threshold", None)
+        threshold = await _value(likely(language)) if likely is not None else None
+        probability = await detector.predict_end_of_turn(context, timeout=PATIENCE)
+    except Exception as error:
+        return error
+    return o.Score(probability, 0.5 if threshold is None else threshold)
+
+
+async def _value(result: Any) -> Any:
+    return await result if inspect.isawaitable(result) else result
