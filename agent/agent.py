@@ -54,8 +54,11 @@ STAND_INS: WeakKeyDictionary[AgentSession[Any], Mapping[str, object]] = WeakKeyD
 class Agent(session_options.OptionsOfAgent):
     """What the assistant is and does. `None` for a model means none, leaving it out the session's.
 
-    Override the nodes and hooks; start it with `AgentSession.start`.
+    Override the nodes and hooks; start it with `AgentSession.start`. While one that is
+    `confidential` is in charge, no number is recorded or told of: see `veil`.
     """
+
+    confidential = False
 
     def __init__(
         self,
@@ -211,6 +214,14 @@ class Agent(session_options.OptionsOfAgent):
         left out, unless `exclude_invalid_function_calls` is False."""
         tools = self._tools if exclude_invalid_function_calls else None
         self._chat_ctx = _copy(chat_ctx, tools)
+
+    @property
+    def answers_user(self) -> bool:
+        """Whether it answers the user; turns wait for the next in charge while it does not."""
+        return True
+
+    def fail(self, error: Exception) -> None:
+        """Called by the session when `on_enter` raises."""
 
     def overrides(self, name: str) -> bool:
         """Whether a node or hook of this agent is not the default one."""

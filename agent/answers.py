@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from livekit.agents import StopResponse, llm
 
-from antiphon.hooks import completed
+from antiphon.hooks import completed, outside
 from antiphon.pipeline.errors import NodeTimeout, UsageError
 from antiphon.pipeline.streams import Scope, Stream
 
@@ -55,7 +55,8 @@ class HandOver:
 class Answers:
     """Who answers, and the queue.
 
-    Mutable state: the agent, the draft with the message it answers, and what waits in the queue.
+    Mutable state: the agent, the draft with the message it answers, what waits in the queue, and
+    what is kept for the next agent, because this one does not answer.
     """
 
     def __init__(self, conversation: Conversation, scope: Scope, agent: Agent) -> None:
@@ -65,7 +66,9 @@ class Answers:
         self._drafted: llm.ChatMessage | None = None
         self._queue: Stream[Turn | HandOver] = Stream(10**6, name="turns")
         self._open: list[Turn | HandOver] = []
-        scope.start("turns", self._work(scope))
+        self._kept: list[Turn] = []
+        with outside():  # a task may sit down in a tool; what it does is not done there
+            scope.start("turns", self._work(scope))
 
     @property
     def busy(self) -> bool:
@@ -80,8 +83,11 @@ class Answers:
     def draft(self, text: str) -> None:
         """Prepare an answer to words that may not be the last."""
         self.drop()
+        if not self.agent.answers_user:
+            return
         self._drafted = self._conversation.memory.user_message(text)
-        self._draft = self._conversation.speaking.prepare(self._drafted)
+        with outside():
+            self._draft = self._conversation.speaking.prepare(self._drafted)
 
     def drop(self) -> None:
         """Throw the prepared answer away."""
@@ -92,7 +98,9 @@ class Answers:
     def commit(self, commit: Commit) -> None:
         """The user's turn is over."""
         turn = Turn(self._conversation.next_turn(), self._message(commit), commit)
-        if not self.agent.overrides("on_user_turn_completed") and not self._open:
+        if not self.agent.answers_user:
+            self._kept.append(turn)
+        elif not self.agent.overrides("on_user_turn_completed") and not self._open:
             self._write(turn)
             self._answer(turn, None)
         else:
@@ -109,14 +117,25 @@ class Answers:
         waiting, self._open = self._open[1:], self._open[:1]  # the first is being done here
         for entry in waiting:
             below.line_up(entry)
+        self.pass_on(below)
+
+    def pass_on(self, following: Answers) -> None:
+        """Another agent is in charge: it gets the turns that this one has not answered."""
+        kept, self._kept = self._kept, []
+        for turn in kept:
+            if following.agent.answers_user:
+                following.line_up(turn)
+            else:
+                following._kept.append(turn)
 
     def close(self) -> None:
         """Write what is not written yet; nothing is answered any more."""
         self.drop()
-        for entry in self._open:
+        for entry in [*self._open, *self._kept]:
             if isinstance(entry, Turn):
                 self._write(entry)
         self._open.clear()
+        self._kept.clear()
         self._queue.end()
 
     def _message(self, commit: Commit) -> llm.ChatMessage:
@@ -180,6 +199,7 @@ class Answers:
         self.agent = agent
         conversation.seats.alone(self, old)
         conversation.seats.seated(old, agent)
+        self.pass_on(self)
         await asyncio.sleep(0)  # what on_enter says first is in line before anything else
 
     async def _hooked(self, scope: Scope, turn: Turn, context: llm.ChatContext) -> bool:
@@ -219,7 +239,8 @@ class Answers:
         if draft is not None and not draft.done:
             self._conversation.speaking.let_out(draft, turn.number)
         else:
-            self._conversation.speaking.answer(turn.number, context)
+            with outside():
+                self._conversation.speaking.answer(turn.number, context)
 
 
 def _same(context: llm.ChatContext) -> llm.ChatContext:

@@ -70,6 +70,7 @@ def generate(
         talk.speaking.settings(asking.tool_choice),
         talk.tools.offered(asking.tools),
     )
+    source.modality = asking.modality
     kind = talk.speaking.kind(Kind.SPEECH, asking.allow_interruptions)
     return talk.speaking.speak(source, kind, asked=True)
 

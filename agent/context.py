@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents import RunContext as LiveKitRunContext
+from livekit.agents.llm import ToolError
 from typing_extensions import TypeVar
 
 from antiphon.fillers import Filler
@@ -34,6 +35,10 @@ CALL: ContextVar[RunContext[Any] | None] = ContextVar("antiphon.call", default=N
 
 INSIDE: ContextVar[Inside | None] = ContextVar("antiphon.inside", default=None)
 """The tool or hook in which this code runs."""
+
+
+class GivenUp(ToolError):
+    """Raised where an `AgentTask` is awaited that ends without a result."""
 
 
 @dataclass(frozen=True, slots=True)

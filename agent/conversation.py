@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from livekit.agents import LanguageCode, llm
 
@@ -238,7 +238,7 @@ class Conversation(Stirring):
 
     def remember(self, reply: Reply, step: Step) -> None:
         """History gets what was heard of a step, once, when it leaves the floor."""
-        said, source = step.said(), step.source
+        said, source = self.timeline.veil(step.said()), step.source
         if not (said.strip() and isinstance(source, Said) and source.remembered):
             self.session.captions.end(said)
             return
@@ -261,7 +261,7 @@ class Conversation(Stirring):
         """Tell of a message; an output that reports late may have heard `more` samples of it."""
         if more and step.playout is not None:
             step.playout.amend(more)
-            message.content = [step.said().strip()]
+            message.content = [self.timeline.veil(step.said()).strip()]
         self._written(message, reply)
 
     def caption(self, reply: Reply) -> None:
@@ -304,8 +304,7 @@ class Conversation(Stirring):
 
     def write(self, item: llm.ChatMessage, agent: Agent) -> None:
         """Write into history, and tell of it."""
-        self.memory.write(item, agent)
-        self._written(item, None)
+        self._written(cast("llm.ChatMessage", self.memory.write(item, agent)), None)
 
     def _written(self, item: llm.ChatMessage, reply: Reply | None) -> None:
         text, cut = item.text_content or "", item.interrupted
@@ -335,7 +334,8 @@ class Conversation(Stirring):
     def transcribed(self, text: str, *, final: bool, language: str | None) -> None:
         self.states.heard_words(final=final)
         code = LanguageCode(language) if language else None
-        words: dict[str, object] = {"transcript": text, "is_final": final, "language": code}
+        words: dict[str, object] = {"is_final": final, "language": code}
+        words["transcript"] = self.timeline.veil(text)
         self.tell("user_input_transcribed", UserInputTranscribedEvent, **words)
 
     def _holder_number(self) -> int | None:

@@ -6,13 +6,15 @@ whoever waits for it decides what comes of that.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from antiphon.context import INSIDE, Inside
+from antiphon.context import CALL, INSIDE, GivenUp, Inside
 from antiphon.idle import TURNING
+from antiphon.pipeline.reply import SPEAKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
     from livekit.agents import UserTurnExceededEvent, llm
 
@@ -38,28 +40,59 @@ async def completed(
     return await outcome(agent.on_user_turn_completed(context, message))
 
 
+@contextmanager
+def inside(where: Inside) -> Iterator[None]:
+    """Code of an agent's, and of no tool: the task that runs it may be a tool's, and goes on."""
+    place, call = INSIDE.set(where), CALL.set(None)
+    try:
+        yield
+    finally:
+        INSIDE.reset(place)
+        CALL.reset(call)
+
+
+@contextmanager
+def outside() -> Iterator[None]:
+    """Work of the session's, and of no code of an agent's: whatever it is that has set it off."""
+    place, call, speech = INSIDE.set(None), CALL.set(None), SPEAKING.set(None)
+    try:
+        yield
+    finally:
+        INSIDE.reset(place)
+        CALL.reset(call)
+        SPEAKING.reset(speech)
+
+
 async def enter(conversation: Conversation, agent: Agent) -> None:
-    """Run `on_enter`, in the calling task."""
-    INSIDE.set(Inside(conversation, agent, entering=True))
+    """Run `on_enter`, in the calling task; an agent that cannot begin has failed."""
     TURNING.set(False)
-    if error := await outcome(agent.on_enter()):
-        conversation.faults.failed("on_enter", error)
-        conversation.session.deliver()
+    with inside(Inside(conversation, agent, entering=True)):
+        error = await outcome(agent.on_enter())
+    if error is not None:
+        _report(conversation, "on_enter", error)
+        agent.fail(error)
 
 
 async def leave(conversation: Conversation, agent: Agent) -> None:
     """Run `on_exit`, in the calling task."""
-    INSIDE.set(Inside(conversation, agent))
     TURNING.set(True)
-    if error := await outcome(agent.on_exit()):
-        conversation.faults.failed("on_exit", error)
-        conversation.session.deliver()
+    with inside(Inside(conversation, agent)):
+        error = await outcome(agent.on_exit())
+    if error is not None:
+        _report(conversation, "on_exit", error)
 
 
 async def exceeded(conversation: Conversation, event: UserTurnExceededEvent) -> None:
     """Run `on_user_turn_exceeded`, in the calling task."""
     agent = conversation.agent
-    INSIDE.set(Inside(conversation, agent, written=event.transcript))
-    if error := await outcome(agent.on_user_turn_exceeded(event)):
-        conversation.faults.failed("on_user_turn_exceeded", error)
+    with inside(Inside(conversation, agent, written=event.transcript)):
+        error = await outcome(agent.on_user_turn_exceeded(event))
+    if error is not None:
+        _report(conversation, "on_user_turn_exceeded", error)
+
+
+def _report(conversation: Conversation, hook: str, error: Exception) -> None:
+    """Tell of an error, unless it only says that the task this hook waited for was given up."""
+    if not isinstance(error, GivenUp):
+        conversation.faults.failed(hook, error)
         conversation.session.deliver()

@@ -137,6 +137,7 @@ class Run:
         if self.closed.done():
             return
         talk, session = self.conversation, self._session
+        talk.seats.full = True
         await talk.seats.leave(talk.agent, LAST_EXIT)
         talk.hearing.attach(None)
         if reason is not CloseReason.ERROR:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 from livekit.agents.llm.chat_context import Instructions
 
+from antiphon.veil import veiled
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -44,10 +46,17 @@ class Memory:
             return text
         return llm.ChatMessage(role="user", content=[text], created_at=self.wall())
 
-    def write(self, item: llm.ChatItem, agent: Agent) -> None:
-        """Add an item to an agent's history and to the session's."""
+    def write(self, item: llm.ChatItem, agent: Agent) -> llm.ChatItem:
+        """Add an item to an agent's history and to the session's, as it is in the latter."""
         agent.remembered.insert(item)
-        self._session.history.insert(item)
+        told = _veiled(item) if agent.confidential else item
+        self._session.history.insert(told)
+        return told
+
+    def forget(self, agent: Agent) -> None:
+        """It is over: what it was told in confidence stays nowhere."""
+        if agent.confidential:
+            agent.remembered.items[:] = [_veiled(item) for item in agent.remembered.items]
 
     def context(self, agent: Agent, modality: Modality = "audio") -> llm.ChatContext:
         """What that agent's model is to know now: the instructions and the agent's history.
@@ -96,6 +105,13 @@ class Memory:
             return found
 
         return context
+
+
+def _veiled(item: llm.ChatItem) -> llm.ChatItem:
+    """What the user said, without its numbers."""
+    if isinstance(item, llm.ChatMessage) and item.role == "user":
+        return item.model_copy(update={"content": [veiled(item.text_content or "")]})
+    return item
 
 
 def _text(told: Told, modality: Modality = "audio") -> str:

@@ -17,6 +17,7 @@ from antiphon.answers import Answers
 from antiphon.events import ConversationItemAddedEvent
 from antiphon.pipeline.errors import NodeTimeout
 from antiphon.task import AgentTask
+from antiphon.veil import veiled
 
 if TYPE_CHECKING:
     from antiphon.agent import Agent
@@ -36,6 +37,7 @@ class Seats:
         self._scope = scope
         self._stack = [Answers(conversation, scope, agent)]
         self._turns: dict[Agent, asyncio.Lock] = {}
+        self.full = False  # the session closes: nobody sits down any more
         self._leaving: dict[Agent, asyncio.Task[None]] = {}
 
     @property
@@ -53,16 +55,39 @@ class Seats:
         below.drop()
         self._stack.append(Answers(self._conversation, self._scope, task))
         self.seated(below.agent, task)
+        below.pass_on(self.answers)
 
     def rise(self, task: Agent) -> bool:
-        """`task` is done; the agent below is in charge again. False when `task` was not."""
-        if self.answers.agent is not task or len(self._stack) == 1:
+        """`task` is done; the agent below is in charge again. False when `task` was not.
+
+        Tasks that sit over it, somewhere inside it, are given up.
+        """
+        place = next((n for n, a in enumerate(self._stack) if a.agent is task), 0)
+        if not place:
             logger.warning("%s is done, but another agent has taken over meanwhile", task.id)
             return False
-        above = self._stack.pop()
-        above.rise(self.answers)
-        self.seated(task, self.answers.agent, again=True)
+        ending, self._stack = self._stack[place:], self._stack[:place]
+        for above in reversed(ending):
+            if above.agent is not task:
+                _give_up(above.agent, "the task it was awaited in is over")
+                self._conversation.speaking.quieten(above.agent)
+                above.agent.leave()
+            above.rise(self.answers)
+        self.seated(ending[-1].agent, self.answers.agent, again=True)
         return True
+
+    def abandon(self, task: Agent) -> None:
+        """Nobody waits for `task` any more: it is cut, and what it would have done last is done."""
+        self._conversation.speaking.quieten(task)
+        if not self.sits(task) or not self.rise(task):
+            return
+        if task.overrides("on_exit") and not self._scope.closing:
+            self._scope.start("on_exit", self._exit(task))
+
+    async def _exit(self, task: Agent) -> None:
+        task.join(self._conversation.session)
+        await self.leave(task)
+        task.leave()
 
     def seated(self, old: Agent | None, new: Agent, *, again: bool = False) -> None:
         """`new` is in charge: the session hears with its ears, and it says what it wants to."""
@@ -80,12 +105,15 @@ class Seats:
             created_at=talk.memory.wall(),
         )
         talk.session.history.insert(item)
+        talk.timeline.veil = veiled if new.confidential else str
         talk.mark("handoff", None, to=new.id)
         talk.tell("conversation_item_added", ConversationItemAddedEvent, item=item)
         if old is not None:
-            talk.follow(new)
+            with hooks.outside():
+                talk.follow(new)
         if not again and new.overrides("on_enter"):
-            self._scope.start("on_enter", hooks.enter(talk, new))
+            with hooks.outside():
+                self._scope.start("on_enter", hooks.enter(talk, new))
         talk.toolsets.let_go()
         talk.resting()
         talk.session.deliver()
@@ -123,6 +151,7 @@ class Seats:
 
     def release(self) -> None:
         """The session closes: whoever waits for a task waits no longer."""
+        self.full = True
         for answers in reversed(self._stack):
             _give_up(answers.agent, "the session closed")
 

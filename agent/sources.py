@@ -10,7 +10,7 @@ import logging
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from livekit.agents import llm
 
@@ -65,6 +65,7 @@ class Said:
         self.name = name  # in the timeline
         self.remembered = remembered  # in the history
         self.voice = voice
+        self.modality: Literal["text", "audio"] = "audio"  # of what it answers
         self._text = text
 
     def think(self) -> AsyncGenerator[Thought, None]:
@@ -123,13 +124,15 @@ class Generated(Said):
     ) -> Generated:
         """The step after the tools: it sees what they gave, and what was said meanwhile."""
         voice, given, told = replace(self.voice, settings=settings), self.given, self._told
-        return Generated(
+        following = Generated(
             voice,
             lambda: refreshed(given, told),
             self.tools,
             name=self.name,
             on_death=self._on_death,
         )
+        following.modality = self.modality
+        return following
 
     def _take(self) -> llm.ChatContext:
         self.given, self._told = self._context(), self.voice.agent.instructions

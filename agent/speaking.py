@@ -229,6 +229,12 @@ class Speaking:
             reply.cut()
             self._conversation.session.deliver()
 
+    def quieten(self, agent: Agent) -> None:
+        """Nothing more of that agent's is said; the last in line first."""
+        ours = [reply for reply in self._replies if _is_of(reply, agent)]
+        for reply in sorted(ours, key=lambda r: r.gen or 0, reverse=True):
+            self.interrupt(reply)
+
     def interrupt_all(self, *, force: bool) -> None:
         """End the current speech and those behind it, up to the first protected one."""
         self._conversation.answers.drop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from antiphon.pipeline.errors import UsageError
@@ -18,6 +19,13 @@ if TYPE_CHECKING:
     from antiphon.speaking import Speaking
 
 Modality = Literal["text", "audio"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputDetails:
+    """How what a speech answers came in."""
+
+    modality: Modality
 
 
 class SpeechHandle:
@@ -58,6 +66,12 @@ class SpeechHandle:
     def watch(self, seen: Callable[[llm.ChatItem], object]) -> None:
         """Have `seen` called with every item it adds from now on."""
         self._watchers.append(seen)
+
+    @property
+    def input_details(self) -> InputDetails:
+        """How what it answers came in: by voice, or as text of the application's."""
+        source = self._reply.step.source
+        return InputDetails(modality=getattr(source, "modality", "audio"))
 
     @property
     def num_steps(self) -> int:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from livekit.agents import llm
-
 from antiphon.agent import Agent
-from antiphon.context import INSIDE
+from antiphon.context import INSIDE, GivenUp
 from antiphon.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,13 +45,23 @@ class AgentTask(Agent, Generic[T]):
     def cancel(self) -> None:
         """End the task without a result: what it says is cut, and ToolError is raised."""
         if self._session is not None:
-            self._session.interrupt(force=True)
+            self._session.conversation.speaking.quieten(self)
         self.give_up("it was told to")
 
     def give_up(self, why: str) -> None:
         """End it without a result, unless it has one."""
         if not self._result:
-            self.complete(llm.ToolError(f"AgentTask {self.id} is cancelled: {why}"))
+            self.complete(GivenUp(f"AgentTask {self.id} is cancelled: {why}"))
+
+    @property
+    def answers_user(self) -> bool:
+        """Not when it is done: what the user says then is for the agent that waited."""
+        return not self._result
+
+    def fail(self, error: Exception) -> None:
+        """`on_enter` raised: so does the task, where it is awaited."""
+        if not self._result:
+            self.complete(error)
 
     def __await__(self) -> Generator[Any, None, T]:
         return self._held().__await__()
@@ -67,6 +75,10 @@ class AgentTask(Agent, Generic[T]):
         self._awaited = True
         talk, below = inside.conversation, inside.agent
         async with talk.seats.turn(below):
+            if not talk.seats.sits(below):
+                self.give_up("another agent has taken over")
+            elif talk.seats.full:
+                self.give_up("the session closed")
             if not self._result:
                 await self._sit(talk, below)
         result = self._result[0]
@@ -84,13 +96,16 @@ class AgentTask(Agent, Generic[T]):
             await self._done.wait()
             while talk.seats.answers.agent is self and talk.seats.answers.busy:
                 await talk.moved()  # the turn that ended it is written first
-            await talk.seats.leave(self)
+            if talk.seats.sits(self):
+                await talk.seats.leave(self)
             await talk.speaking.finished(self)
             await talk.tools.leave(self)
             await talk.speaking.finished(self)
         except asyncio.CancelledError:
-            talk.seats.rise(self)
+            self.give_up("nobody waits for it")
+            talk.seats.abandon(self)
             raise
+        talk.memory.forget(self)
         if talk.seats.rise(self):
             below.remembered.merge(
                 self.remembered,

@@ -55,11 +55,15 @@ class Record:
 
 
 class Timeline:
-    """Append-only. `start` is the loop's time at the session's start."""
+    """Append-only. `start` is the loop's time at the session's start.
+
+    `veil` hides in the words that are recorded what must not be.
+    """
 
     def __init__(self, start: float) -> None:
         self.start = start
         self.records: list[Record] = []
+        self.veil: Callable[[str], str] = str
         self._readers: list[Callable[[Record], None]] = []
 
     def mark(
@@ -71,6 +75,8 @@ class Timeline:
         **detail: object,
     ) -> None:
         """Add a record of what happens at `now`, seconds of loop time."""
+        if "text" in detail:
+            detail["text"] = self.veil(str(detail["text"]))
         record = Record(now - self.start, kind, turn, reply, detail)
         self.records.append(record)
         for reader in self._readers:

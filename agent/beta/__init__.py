@@ -2,4 +2,6 @@
 
 from livekit.agents.beta import Instructions
 
-__all__ = ["Instructions"]
+from antiphon.beta import workflows
+
+__all__ = ["Instructions", "workflows"]
