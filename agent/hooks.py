@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from antiphon.context import INSIDE, Inside
+from antiphon.context import CALL, INSIDE, Inside
 from antiphon.idle import TURNING
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ async def enter(conversation: Conversation, agent: Agent) -> None:
     """Run `on_enter`, in the calling task."""
     INSIDE.set(Inside(conversation, agent, entering=True))
     TURNING.set(False)
+    CALL.set(None)  # of the tool that waits for it
     if error := await outcome(agent.on_enter()):
         conversation.faults.failed("on_enter", error)
         conversation.session.deliver()
@@ -51,6 +52,7 @@ async def leave(conversation: Conversation, agent: Agent) -> None:
     """Run `on_exit`, in the calling task."""
     INSIDE.set(Inside(conversation, agent))
     TURNING.set(True)
+    CALL.set(None)
     if error := await outcome(agent.on_exit()):
         conversation.faults.failed("on_exit", error)
         conversation.session.deliver()

@@ -19,9 +19,11 @@ from livekit.agents import (
     llm,
 )
 
+from antiphon import mocks
 from antiphon.context import CALL, INSIDE, Inside, RunContext
-from antiphon.idle import TURNING, SessionClosed
+from antiphon.idle import TURNING
 from antiphon.outcomes import Outcome, outcome_of
+from antiphon.pipeline.errors import SessionClosed
 from antiphon.pipeline.reply import SPEAKING
 from antiphon.templates import render
 
@@ -159,7 +161,7 @@ async def perform(running: Running, arguments: dict[str, Any]) -> object:
         args, kwargs = llm.utils.prepare_function_arguments(
             fnc=running.tool, json_arguments=arguments, call_ctx=context
         )
-        result = await running.tool(*args, **kwargs)
+        result = await mocks.called(running, args, kwargs)
     except Exception as error:
         if not isinstance(error, llm.ToolError | llm.StopResponse | SessionClosed):
             logger.exception("the tool %s failed", running.call.name)

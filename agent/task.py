@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from livekit.agents import llm
 
 from antiphon.agent import Agent
-from antiphon.context import INSIDE
+from antiphon.context import CALL, INSIDE
 from antiphon.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class AgentTask(Agent, Generic[T]):
             raise RuntimeError(f"{type(self).__name__} is already done")
         self._result.append(result)
         self._done.set()
+        if (call := CALL.get()) is not None:
+            call.speech_handle.result = result
 
     def cancel(self) -> None:
         """End the task without a result: what it says is cut, and ToolError is raised."""
