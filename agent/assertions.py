@@ -25,6 +25,19 @@ if TYPE_CHECKING:
 
     from antiphon.agent import Agent
 
+__all__ = [
+    "AgentHandoffAssert",
+    "AgentHandoffEvent",
+    "ChatMessageEvent",
+    "EventAssert",
+    "EventRangeAssert",
+    "FunctionCallEvent",
+    "FunctionCallOutputEvent",
+    "RunAssert",
+    "RunEvent",
+    "shown",
+]
+
 EventName = Literal["message", "function_call", "function_call_output", "agent_handoff"]
 
 
@@ -122,7 +135,7 @@ class RunAssert(run_result.RunAssert):
         __tracebackhide__ = True
         return super().next_event(type=cast("Any", type))
 
-    @overload
+    @overload  # type: ignore[override]  # the agents are ours
     def skip_next_event_if(
         self, *, type: Literal["message"], role: NotGivenOr[llm.ChatRole] = NOT_GIVEN
     ) -> ChatMessageAssert | None: ...

@@ -29,8 +29,8 @@ EXIT_LIMIT: Final = 30.0  # seconds on_exit may take at a handoff
 
 
 class Seats:
-    """Mutable state: the queues, the lowest first; who wants to sit over whom; who is leaving; whose
-    `on_enter` runs."""
+    """Mutable state: the queues, the lowest first; who wants to sit over whom; who is leaving, and
+    who is entering."""
 
     def __init__(self, conversation: Conversation, scope: Scope, agent: Agent) -> None:
         self._conversation = conversation

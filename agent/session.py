@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from antiphon.conversation import Conversation
+    from antiphon.deprecated import StartArguments
     from antiphon.expect import RunResult
     from antiphon.nodes.polish import Transform
     from antiphon.options import ConnectOptions
@@ -193,20 +194,12 @@ class AgentSession(
 
     @overload
     async def start(
-        self,
-        agent: Agent,
-        *,
-        capture_run: Literal[True],
-        **options: Unpack[deprecated.StartArguments],
+        self, agent: Agent, *, capture_run: Literal[True], **more: Unpack[StartArguments]
     ) -> RunResult[None]: ...
 
     @overload
     async def start(
-        self,
-        agent: Agent,
-        *,
-        capture_run: Literal[False] = False,
-        **options: Unpack[deprecated.StartArguments],
+        self, agent: Agent, *, capture_run: Literal[False] = False, **more: Unpack[StartArguments]
     ) -> None: ...
 
     async def start(
