@@ -94,9 +94,21 @@ from livekit.agents import (
 
 from antiphon import cli, inference, ipc, llm, metrics, stt, tokenize, tts, utils, vad, voice
 from antiphon.agent import Agent
+from antiphon.assertions import (
+    AgentHandoffEvent,
+    ChatMessageEvent,
+    EventAssert,
+    EventRangeAssert,
+    FunctionCallEvent,
+    FunctionCallOutputEvent,
+    RunAssert,
+    RunEvent,
+)
 from antiphon.context import RunContext
 from antiphon.events import AgentEvent, FunctionToolsExecutedEvent, SpeechCreatedEvent
+from antiphon.expect import RunResult
 from antiphon.function_tools import function_tool
+from antiphon.mocks import mock_tools
 from antiphon.options import ConnectOptions as SessionConnectOptions
 from antiphon.pipeline.errors import (
     AntiphonError,
@@ -104,6 +116,7 @@ from antiphon.pipeline.errors import (
     NodeError,
     NodeTimeout,
     NodeUnavailable,
+    SessionClosed,
     UsageError,
 )
 from antiphon.session import AgentSession
@@ -136,6 +149,7 @@ __all__ = [
     "AgentEvent",
     "AgentFalseInterruptionEvent",
     "AgentHandoff",
+    "AgentHandoffEvent",
     "AgentServer",
     "AgentSession",
     "AgentStateChangedEvent",
@@ -150,6 +164,7 @@ __all__ = [
     "ChatContext",
     "ChatItem",
     "ChatMessage",
+    "ChatMessageEvent",
     "ChatRole",
     "CloseEvent",
     "CloseReason",
@@ -157,10 +172,14 @@ __all__ = [
     "DEFAULT_API_CONNECT_OPTIONS",
     "EndpointingOptions",
     "ErrorEvent",
+    "EventAssert",
+    "EventRangeAssert",
     "ExpressiveOptions",
     "FlushSentinel",
     "FunctionCall",
+    "FunctionCallEvent",
     "FunctionCallOutput",
+    "FunctionCallOutputEvent",
     "FunctionTool",
     "FunctionToolsExecutedEvent",
     "InterruptionOptions",
@@ -187,12 +206,16 @@ __all__ = [
     "RecordingOptions",
     "RoomInputOptions",
     "RoomOutputOptions",
+    "RunAssert",
     "RunContext",
+    "RunEvent",
     "RunOutputOptions",
+    "RunResult",
     "STTContextOptions",
     "Scenario",
     "ScenarioGroup",
     "ScenarioUserdata",
+    "SessionClosed",
     "SessionConnectOptions",
     "SessionUsageUpdatedEvent",
     "SimulationContext",
@@ -233,6 +256,7 @@ __all__ = [
     "ipc",
     "llm",
     "metrics",
+    "mock_tools",
     "room_io",
     "stt",
     "text_transforms",

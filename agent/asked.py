@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
     from livekit import rtc
+    from livekit.agents.llm.chat_context import Instructions
 
     from antiphon.conversation import Conversation
     from antiphon.memory import Modality, Told
@@ -93,3 +94,48 @@ def _check(
         for name in names:
             if name not in known:
                 raise ArgumentError(f"tools=[{name!r}]: {arguments.nearest(name, known)}")
+
+
+class Session(Protocol):
+    """What asking needs of it."""
+
+    @property
+    def conversation(self) -> Conversation: ...
+
+
+class SpeechOfSession:
+    """What a session can be asked to say."""
+
+    def say(
+        self: Session,
+        text: str | AsyncIterable[str],
+        *,
+        audio: NotGivenOr[AsyncIterable[rtc.AudioFrame]] = NOT_GIVEN,
+        allow_interruptions: NotGivenOr[bool] = NOT_GIVEN,
+        add_to_chat_ctx: bool = True,
+    ) -> SpeechHandle:
+        """Say `text`; with `audio`, play that instead of asking a voice."""
+        return say(
+            self.conversation,
+            text,
+            None if audio is NOT_GIVEN else cast("AsyncIterable[rtc.AudioFrame]", audio),
+            allow_interruptions,
+            remembered=add_to_chat_ctx,
+        )
+
+    def generate_reply(
+        self: Session,
+        *,
+        user_input: NotGivenOr[str | llm.ChatMessage] = NOT_GIVEN,
+        instructions: NotGivenOr[str | Instructions] = NOT_GIVEN,
+        tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
+        tools: NotGivenOr[list[str]] = NOT_GIVEN,
+        allow_interruptions: NotGivenOr[bool] = NOT_GIVEN,
+        chat_ctx: NotGivenOr[llm.ChatContext] = NOT_GIVEN,
+        input_modality: Literal["text", "audio"] = "text",
+    ) -> SpeechHandle:
+        """Have the model speak; it sees the history as it is when its turn to speak comes."""
+        asking = Asking(
+            instructions, chat_ctx, tool_choice, tools, allow_interruptions, input_modality
+        )
+        return generate(self.conversation, user_input, asking)

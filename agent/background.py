@@ -16,8 +16,9 @@ from livekit.agents import NOT_GIVEN, NotGivenOr, ToolExecutionUpdatedEvent, Too
 
 from antiphon import asked, duplicates
 from antiphon.context import CALL, INSIDE
-from antiphon.idle import HOLDS, TURNING, SessionClosed
+from antiphon.idle import HOLDS, TURNING
 from antiphon.outcomes import tool_choice
+from antiphon.pipeline.errors import SessionClosed
 from antiphon.pipeline.reply import SPEAKING
 from antiphon.templates import render
 

@@ -65,6 +65,7 @@ class RunContext(LiveKitRunContext[Userdata_T]):
 
     def __init__(self, running: Running) -> None:
         self._running = running
+        self._run = running.conversation.speaking.runs.current
 
     @property
     def session(self) -> AgentSession[Userdata_T]:  # type: ignore[override]  # ours, not LiveKit's
@@ -113,10 +114,11 @@ class RunContext(LiveKitRunContext[Userdata_T]):
     async def foreground(self) -> AsyncGenerator[Agent, None]:  # type: ignore[override]  # ours
         """Wait until nobody speaks, then keep the reports of other tools waiting; gives the agent
         in charge. What this tool has reported before is told first."""
-        running = self._running
-        await running.owner.told(running)
-        async with running.conversation.idle.hold(running.agent) as agent:
-            yield agent
+        running, runs = self._running, self._running.conversation.speaking.runs
+        with runs.kept(self._run, running.agent):
+            await running.owner.told(running)
+            async with running.conversation.idle.hold(running.agent) as agent:
+                yield agent
 
     @asynccontextmanager
     async def with_filler(

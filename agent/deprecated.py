@@ -18,9 +18,11 @@ from antiphon.pipeline.errors import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from livekit import rtc
     from livekit.agents import (
         KeytermsOptions,
         PreemptiveGenerationOptions,
+        RecordingOptions,
         STTContextOptions,
         TurnHandlingOptions,
         mcp,
@@ -59,6 +61,15 @@ class OldStartArguments(TypedDict, total=False):
 
     room_input_options: NotGivenOr[room_io.RoomInputOptions]
     room_output_options: NotGivenOr[room_io.RoomOutputOptions]
+
+
+class StartArguments(OldStartArguments, total=False):
+    """All that `AgentSession.start` takes, but for the agent and `capture_run`."""
+
+    room: NotGivenOr[rtc.Room | None]
+    room_options: NotGivenOr[room_io.RoomOptions]
+    session_host: NotGivenOr[bool]
+    record: NotGivenOr[bool | RecordingOptions]
 
 
 class OldUpdateArguments(TypedDict, total=False):

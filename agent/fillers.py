@@ -7,8 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from antiphon.idle import SessionClosed
-from antiphon.pipeline.errors import UsageError
+from antiphon.pipeline.errors import SessionClosed, UsageError
 
 if TYPE_CHECKING:
     from antiphon.running import Running

@@ -95,7 +95,7 @@ def function_tool(
         raise UsageError(f"effect={effect!r}: a tool's effect is one of {known}") from None
 
     def tool(function: Callable[..., Any]) -> Any:
-        setattr(function, _EFFECT, kind)
+        setattr(getattr(function, "__func__", function), _EFFECT, kind)  # of a bound method too
         return llm.function_tool(function, **options)
 
     return tool if f is None else tool(f)

@@ -14,17 +14,13 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from antiphon.pipeline.errors import AntiphonError, UsageError
+from antiphon.pipeline.errors import SessionClosed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
-
-
-class SessionClosed(AntiphonError):
-    """The session closed before what was waited for came."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,6 +12,7 @@ from livekit.agents import CloseReason
 from antiphon.context import INSIDE
 from antiphon.conversation import Conversation
 from antiphon.events import CloseEvent
+from antiphon.expect import RunResult
 from antiphon.nodes.local import honesty
 from antiphon.nodes.outputs import DEFAULT_RATE, Adapted, Speaker
 from antiphon.pipeline import observations as o
@@ -60,7 +61,17 @@ class Run:
         agent.join(session)
         self.conversation = Conversation(session, agent, self._scope, self.strays)
 
-    async def start(self, room: rtc.Room | None) -> None:
+    async def start(self, room: rtc.Room | None, *, capture: bool) -> RunResult[None] | None:
+        """Begin; the result is what comes of the beginning, once that is over, if it is wanted."""
+        if not capture:
+            await self._begin()
+            return None
+        result: RunResult[None] = RunResult()
+        with self.conversation.speaking.runs.capturing(result):
+            await self._begin()
+        return await result
+
+    async def _begin(self) -> None:
         talk = self.conversation
         talk.mark("session_started", None)
         if (console := CONSOLE.get()) is not None:
@@ -76,6 +87,7 @@ class Run:
         talk.seats.seated(None, self._agent)
         talk.states.agent_is("listening")
         self._session.deliver()
+        await asyncio.sleep(0)  # what on_enter says first is in line before anything else
 
     def _prewarm(self) -> None:
         """Let the models open what they can before the first turn needs it."""

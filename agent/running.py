@@ -19,10 +19,12 @@ from livekit.agents import (
     llm,
 )
 
+from antiphon import mocks
 from antiphon.binding import bind
 from antiphon.context import CALL, INSIDE, Inside, RunContext
-from antiphon.idle import TURNING, SessionClosed
+from antiphon.idle import TURNING
 from antiphon.outcomes import Outcome, outcome_of
+from antiphon.pipeline.errors import SessionClosed
 from antiphon.pipeline.reply import SPEAKING
 from antiphon.templates import render
 
@@ -158,7 +160,7 @@ async def perform(running: Running, arguments: dict[str, Any]) -> object:
     try:
         await running.owner.make_room(running)
         args, kwargs = bind(running.tool, arguments, context)
-        result = await running.tool(*args, **kwargs)
+        result = await mocks.called(running, args, kwargs)
     except Exception as error:
         if not isinstance(error, llm.ToolError | llm.StopResponse | SessionClosed):
             logger.exception("the tool %s failed", running.call.name)

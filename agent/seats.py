@@ -30,7 +30,8 @@ EXIT_LIMIT: Final = 30.0  # seconds on_exit may take at a handoff
 
 
 class Seats:
-    """Mutable state: the queues, the lowest first; who wants to sit over whom; who is leaving."""
+    """Mutable state: the queues, the lowest first; who wants to sit over whom; who is leaving, and
+    who is entering."""
 
     def __init__(self, conversation: Conversation, scope: Scope, agent: Agent) -> None:
         self._conversation = conversation
@@ -39,6 +40,7 @@ class Seats:
         self._turns: dict[Agent, asyncio.Lock] = {}
         self.full = False  # the session closes: nobody sits down any more
         self._leaving: dict[Agent, asyncio.Task[None]] = {}
+        self._entering: dict[asyncio.Task[None], Agent] = {}
 
     @property
     def answers(self) -> Answers:
@@ -108,15 +110,22 @@ class Seats:
         talk.timeline.veil = veiled if new.confidential else str
         talk.mark("handoff", None, to=new.id)
         talk.tell("conversation_item_added", ConversationItemAddedEvent, item=item)
+        talk.speaking.runs.handed_over(item, old, new)
         if old is not None:
             with hooks.outside():
                 talk.follow(new)
         if not again and new.overrides("on_enter"):
             with hooks.outside():
-                self._scope.start("on_enter", hooks.enter(talk, new))
+                entering = self._scope.start("on_enter", hooks.enter(talk, new))
+            self._entering[entering] = new
+            entering.add_done_callback(self._entered)
         talk.toolsets.let_go()
         talk.resting()
         talk.session.deliver()
+
+    def _entered(self, task: asyncio.Task[None]) -> None:
+        del self._entering[task]
+        self._conversation.stir()
 
     async def leave(self, agent: Agent, limit: float = EXIT_LIMIT) -> None:
         """Run its `on_exit`, once, for `limit` seconds; a task that it awaits may take longer."""
@@ -166,6 +175,16 @@ class Seats:
         if agent not in agents or other not in agents:
             return False
         return agents.index(agent) > agents.index(other)
+
+    @property
+    def rising(self) -> bool:
+        """A task is done, and about to give back what it has taken over."""
+        tasks = (answers.agent for answers in self._stack[1:])
+        return any(isinstance(task, AgentTask) and task.done() for task in tasks)
+
+    def entering(self) -> list[asyncio.Task[None]]:
+        """The `on_enter`s that run, and do not wait for a task."""
+        return [task for task, agent in self._entering.items() if not self.below(agent)]
 
     def below(self, agent: Agent) -> bool:
         """A task is in charge, and that agent is not it."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any, Generic, Literal, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, cast, overload
 
 from livekit.agents import NOT_GIVEN, CloseReason, NotGivenOr, io
 from livekit.agents import llm as llms
 from typing_extensions import TypeVar  # with a default, before 3.13
 
-from antiphon import arguments, asked, deprecated, options, session_options
+from antiphon import arguments, deprecated, options, session_options
 from antiphon.agent import Agent
 from antiphon.arguments import said
+from antiphon.asked import SpeechOfSession
 from antiphon.context import INSIDE
 from antiphon.lifecycle import Run
 from antiphon.nodes import models
@@ -22,11 +23,12 @@ from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import ArgumentError, UsageError
 from antiphon.pipeline.sentences import Sentences
 from antiphon.reporting import Reporting
+from antiphon.runs import RunsOfSession
 from antiphon.session_options import OptionsOfSession, SessionOptions
 from antiphon.states import Captions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from livekit import rtc
     from livekit.agents import (
@@ -40,13 +42,14 @@ if TYPE_CHECKING:
         tts,
         vad,
     )
-    from livekit.agents.llm.chat_context import Instructions
     from livekit.agents.metrics import AgentSessionUsage
     from livekit.agents.voice.tool_executor import ToolHandlingOptions
     from livekit.agents.voice.turn import TurnDetectionMode
     from typing_extensions import Unpack
 
     from antiphon.conversation import Conversation
+    from antiphon.deprecated import StartArguments
+    from antiphon.expect import RunResult
     from antiphon.nodes.polish import Transform
     from antiphon.options import ConnectOptions
     from antiphon.pipeline.playout import Output
@@ -60,7 +63,9 @@ logger = logging.getLogger("antiphon.session")
 Userdata_T = TypeVar("Userdata_T", default=Any)
 
 
-class AgentSession(Reporting, OptionsOfSession, Generic[Userdata_T]):
+class AgentSession(
+    Reporting, OptionsOfSession, SpeechOfSession, RunsOfSession, Generic[Userdata_T]
+):
     """A voice conversation. Models are LiveKit objects or strings (see `nodes.models`).
 
     Left out, `vad` is the built-in webrtcvad; `None` is none. `tokenizer` makes the object that
@@ -187,6 +192,16 @@ class AgentSession(Reporting, OptionsOfSession, Generic[Userdata_T]):
 
     # Life.
 
+    @overload
+    async def start(
+        self, agent: Agent, *, capture_run: Literal[True], **more: Unpack[StartArguments]
+    ) -> RunResult[None]: ...
+
+    @overload
+    async def start(
+        self, agent: Agent, *, capture_run: Literal[False] = False, **more: Unpack[StartArguments]
+    ) -> None: ...
+
     async def start(
         self,
         agent: Agent,
@@ -197,8 +212,11 @@ class AgentSession(Reporting, OptionsOfSession, Generic[Userdata_T]):
         session_host: NotGivenOr[bool] = NOT_GIVEN,
         record: NotGivenOr[bool | RecordingOptions] = NOT_GIVEN,
         **old: Unpack[deprecated.OldStartArguments],
-    ) -> None:
-        """Begin the conversation with `agent`; input and output are attached before or after."""
+    ) -> RunResult[None] | None:
+        """Begin the conversation with `agent`; input and output are attached before or after.
+
+        With `capture_run`, wait until all that `on_enter` begins is over, and return it.
+        """
         deprecated.known(self.start, old, deprecated.OldStartArguments)
         arguments.agent("session.start", agent, Agent).may_join(self)
         self.room_options = deprecated.room_options(room_options, old)
@@ -206,7 +224,7 @@ class AgentSession(Reporting, OptionsOfSession, Generic[Userdata_T]):
         if self._run is not None:
             raise UsageError("this session is running already; make a new one to start again")
         self._run = run = Run(self, agent)
-        await run.start(said(room, None))
+        return await run.start(said(room, None), capture=capture_run)
 
     async def drain(self) -> None:
         """Wait until everything asked for has been said."""
@@ -260,40 +278,6 @@ class AgentSession(Reporting, OptionsOfSession, Generic[Userdata_T]):
             self.conversation.obey(self.current_agent)
 
     # Speaking.
-
-    def say(
-        self,
-        text: str | AsyncIterable[str],
-        *,
-        audio: NotGivenOr[AsyncIterable[rtc.AudioFrame]] = NOT_GIVEN,
-        allow_interruptions: NotGivenOr[bool] = NOT_GIVEN,
-        add_to_chat_ctx: bool = True,
-    ) -> SpeechHandle:
-        """Say `text`; with `audio`, play that instead of asking a voice."""
-        return asked.say(
-            self.conversation,
-            text,
-            None if audio is NOT_GIVEN else cast("AsyncIterable[rtc.AudioFrame]", audio),
-            allow_interruptions,
-            remembered=add_to_chat_ctx,
-        )
-
-    def generate_reply(
-        self,
-        *,
-        user_input: NotGivenOr[str | llms.ChatMessage] = NOT_GIVEN,
-        instructions: NotGivenOr[str | Instructions] = NOT_GIVEN,
-        tool_choice: NotGivenOr[llms.ToolChoice] = NOT_GIVEN,
-        tools: NotGivenOr[list[str]] = NOT_GIVEN,
-        allow_interruptions: NotGivenOr[bool] = NOT_GIVEN,
-        chat_ctx: NotGivenOr[llms.ChatContext] = NOT_GIVEN,
-        input_modality: Literal["text", "audio"] = "text",
-    ) -> SpeechHandle:
-        """Have the model speak; it sees the history as it is when its turn to speak comes."""
-        asking = asked.Asking(
-            instructions, chat_ctx, tool_choice, tools, allow_interruptions, input_modality
-        )
-        return asked.generate(self.conversation, user_input, asking)
 
     def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
         """End what is being said, and what waits to be said up to the first protected speech."""

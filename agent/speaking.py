@@ -17,6 +17,7 @@ from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.interruption import invites_answer
 from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.reply import SPEAKING, Reply
+from antiphon.runs import Runs
 from antiphon.sources import Generated, Said, Voice
 from antiphon.speech import SpeechHandle
 
@@ -39,6 +40,7 @@ class Speaking:
         self._conversation = conversation
         self._scope = scope
         self._replies: dict[Reply, SpeechHandle] = {}
+        self.runs = Runs(conversation, scope)
         self._made = 0
         self._closed = False
 
@@ -62,6 +64,7 @@ class Speaking:
         draft.confirm(self.kind(Kind.ANSWER, NOT_GIVEN))
 
     def _created(self, handle: SpeechHandle, source: str, *, asked: bool) -> None:
+        self.runs.watch(handle)
         speech = {"speech_handle": handle, "source": source, "user_initiated": asked}
         self._conversation.tell("speech_created", SpeechCreatedEvent, **speech)
 
@@ -184,6 +187,10 @@ class Speaking:
             if reply.confirmed and reply is not asking and not self._waits_below(reply)
         ]
 
+    def suspended(self) -> list[SpeechHandle]:
+        """Those whose tool waits for an `AgentTask`."""
+        return [handle for reply, handle in self._replies.items() if self._waits_below(reply)]
+
     def _waits_below(self, reply: Reply) -> bool:
         source = reply.step.source
         if not (reply.resting and isinstance(source, Said)):
@@ -259,6 +266,7 @@ class Speaking:
 
     def close(self) -> None:
         """Cut everything, the last in line first; nothing more can be said."""
+        self.runs.close()
         self._closed = True
         for reply, _ in reversed(self.in_line()):
             reply.cut()

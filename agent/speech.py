@@ -44,6 +44,7 @@ class SpeechHandle:
         self._id = name
         self._items: list[llm.ChatItem] = []
         self._watchers: list[Callable[[llm.ChatItem], object]] = []
+        self.result: object = None  # what an `AgentTask` was completed with in a tool of it
         self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._callbacks: dict[Callable[[SpeechHandle], object], None] = {}
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from antiphon.agent import Agent
-from antiphon.context import INSIDE, GivenUp
+from antiphon.context import CALL, INSIDE, GivenUp
 from antiphon.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ class AgentTask(Agent, Generic[T]):
             raise RuntimeError(f"{type(self).__name__} is already done")
         self._result.append(result)
         self._done.set()
+        if (call := CALL.get()) is not None:
+            call.speech_handle.result = result
 
     def cancel(self) -> None:
         """End the task without a result: what it says is cut, and ToolError is raised."""

@@ -23,6 +23,10 @@ class ArgumentError(UsageError, TypeError, ValueError):
     """An argument that cannot be; found when it is given, whichever of the three is caught."""
 
 
+class SessionClosed(AntiphonError, RuntimeError):
+    """The session closed before what was waited for came."""
+
+
 class BadAudio(AntiphonError):
     """A sound file cannot be read or written; the message says why, in one line."""
 

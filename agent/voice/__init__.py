@@ -19,7 +19,7 @@ from antiphon.context import RunContext
 from antiphon.session import AgentSession
 from antiphon.speech import SpeechHandle
 from antiphon.task import AgentTask
-from antiphon.voice import avatar, io, room_io
+from antiphon.voice import avatar, io, room_io, run_result
 from antiphon.voice.events import (
     AgentEvent,
     AgentFalseInterruptionEvent,
@@ -84,5 +84,6 @@ __all__ = [
     "avatar",
     "io",
     "room_io",
+    "run_result",
     "text_transforms",
 ]

@@ -136,7 +136,7 @@ async def test_what_is_to_be_recorded_is_shown_once_it_has_started() -> None:
     one = session()
     assert one.options.recording_options["audio"] is False
     with pytest.raises(UsageError, match="did you mean 'audio'"):
-        await one.start(agent(), record={"audi": True})  # type: ignore[arg-type]
+        await one.start(agent(), record={"audi": True})  # type: ignore[call-overload]
     await one.start(agent(), record={"audio": False})
     assert one.options.recording_options["audio"] is False
     assert one.options.recording_options["traces"] is True

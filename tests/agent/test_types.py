@@ -19,12 +19,14 @@ from antiphon import (
     JobContext,
     ModelSettings,
     RunContext,
+    RunResult,
     SpeechCreatedEvent,
     SpeechHandle,
     TurnHandlingOptions,
     UserInputTranscribedEvent,
     function_tool,
     llm,
+    mock_tools,
     stt,
     tts,
     vad,
@@ -153,6 +155,24 @@ async def entrypoint(ctx: JobContext) -> None:
     handle = await session.generate_reply(instructions="Greet.", tool_choice="none")
     assert_type(handle, SpeechHandle)
     assert_type(await session.commit_user_turn(), str)
+
+
+async def assertions(session: AgentSession[Order]) -> None:
+    """Runs, their outputs, their assertions."""
+    begun = await session.start(Waiter(), capture_run=True)
+    assert_type(begun, RunResult[None])
+    assert_type(await session.start(Waiter(), record=False), None)
+    handoff = begun.expect.next_event(type="agent_handoff").event()
+    assert_type(handoff.new_agent, Agent)
+    begun.expect[0].is_agent_handoff(new_agent_type=Waiter)
+    begun.expect[:].contains_agent_handoff(new_agent_type=Waiter)
+    begun.expect.skip_next_event_if(type="agent_handoff", new_agent_type=Waiter)
+    with mock_tools(Waiter, {"price": lambda dish: 12}):
+        result = await session.run(user_input="Ada", output_type=str)
+    assert_type(result.final_output, str)
+    message = result.expect.next_event().is_message(role="assistant")
+    assert_type(message.event().item, ChatMessage)
+    mock_tools(Waiter, {}, session=session)
 
 
 def test_the_typed_program_is_one_that_can_be_made() -> None:

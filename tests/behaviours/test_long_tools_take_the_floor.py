@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from antiphon import AgentTask, RunContext, UsageError, function_tool
-from antiphon.idle import SessionClosed
+from antiphon.pipeline.errors import SessionClosed
 from tests.scripted import Call, Plain, at, check, cough, hold, sentence, user
 from tests.scripted_tools import Caller, calls, story
 

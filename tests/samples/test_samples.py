@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.programs import Programs, Ran
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -50,6 +49,7 @@ def test_every_sample_has_a_test() -> None:
     tested = {
         *("hello.py", "override_llm_node.py", "interruptions.py", "test_with_simulate.py"),
         *("tools.py", "handoff.py", "llm_http.py", "llm_langchain.py", "survey.py"),
+        "test_my_agent.py",
     }
     assert {path.name for path in SAMPLES.glob("*.py")} == tested
 
@@ -64,10 +64,13 @@ def test_hello_answers_a_caller(programs: Programs) -> None:
     assert ran.err == ""
 
 
-def test_the_sample_that_is_a_test_passes() -> None:
-    module = runpy.run_path(str(SAMPLES / "test_with_simulate.py"))
+@pytest.mark.parametrize(
+    ("sample", "number"), [("test_with_simulate.py", 3), ("test_my_agent.py", 2)]
+)
+def test_a_sample_that_is_a_test_passes(sample: str, number: int) -> None:
+    module = runpy.run_path(str(SAMPLES / sample))
     tests = [each for name, each in module.items() if name.startswith("test_")]
-    assert len(tests) == 3
+    assert len(tests) == number
     for test in tests:
         test()
 
