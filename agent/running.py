@@ -19,6 +19,7 @@ from livekit.agents import (
     llm,
 )
 
+from antiphon.binding import bind
 from antiphon.context import CALL, INSIDE, Inside, RunContext
 from antiphon.idle import TURNING, SessionClosed
 from antiphon.outcomes import Outcome, outcome_of
@@ -156,9 +157,7 @@ async def perform(running: Running, arguments: dict[str, Any]) -> object:
     result: object
     try:
         await running.owner.make_room(running)
-        args, kwargs = llm.utils.prepare_function_arguments(
-            fnc=running.tool, json_arguments=arguments, call_ctx=context
-        )
+        args, kwargs = bind(running.tool, arguments, context)
         result = await running.tool(*args, **kwargs)
     except Exception as error:
         if not isinstance(error, llm.ToolError | llm.StopResponse | SessionClosed):
