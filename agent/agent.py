@@ -14,6 +14,7 @@ from livekit.agents import NOT_GIVEN, NotGivenOr
 from livekit.agents import llm as llms
 
 from antiphon import arguments, deprecated, options, session_options
+from antiphon.in_charge import InCharge
 from antiphon.nodes import llm as llm_nodes
 from antiphon.nodes import models
 from antiphon.nodes import stt as stt_nodes
@@ -51,14 +52,11 @@ STAND_INS: WeakKeyDictionary[AgentSession[Any], Mapping[str, object]] = WeakKeyD
 """Models by slot that take the place of a session's, and of every agent's in it: simulations."""
 
 
-class Agent(session_options.OptionsOfAgent):
+class Agent(InCharge, session_options.OptionsOfAgent):
     """What the assistant is and does. `None` for a model means none, leaving it out the session's.
 
-    Override the nodes and hooks; start it with `AgentSession.start`. While one that is
-    `confidential` is in charge, no number is recorded or told of: see `veil`.
+    Override the nodes and hooks; start it with `AgentSession.start`.
     """
-
-    confidential = False
 
     def __init__(
         self,
@@ -214,14 +212,6 @@ class Agent(session_options.OptionsOfAgent):
         left out, unless `exclude_invalid_function_calls` is False."""
         tools = self._tools if exclude_invalid_function_calls else None
         self._chat_ctx = _copy(chat_ctx, tools)
-
-    @property
-    def answers_user(self) -> bool:
-        """Whether it answers the user; turns wait for the next in charge while it does not."""
-        return True
-
-    def fail(self, error: Exception) -> None:
-        """Called by the session when `on_enter` raises."""
 
     def overrides(self, name: str) -> bool:
         """Whether a node or hook of this agent is not the default one."""

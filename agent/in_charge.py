@@ -1,0 +1,17 @@
+"""What the session asks of an agent that is in charge."""
+
+from __future__ import annotations
+
+
+class InCharge:
+    """While one that is `confidential` is in charge, no number is recorded or told of."""
+
+    confidential = False
+
+    @property
+    def answers_user(self) -> bool:
+        """Whether it answers the user; turns wait for the next in charge while it does not."""
+        return True
+
+    def fail(self, error: Exception) -> None:
+        """Called by the session when `on_enter` raises."""
