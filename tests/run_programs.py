@@ -23,7 +23,10 @@ class Say:
 
 
 def waiter(kit: Kit, **tools: Any) -> Any:
-    """An agent with these tools."""
+    """An agent with these tools; they are given the kit's own context."""
+    for tool in tools.values():
+        if "context" in tool.__annotations__:
+            tool.__annotations__["context"] = kit.RunContext
     made = [kit.function_tool(tool, name=name, description=name) for name, tool in tools.items()]
     return type("Waiter", (kit.Agent,), {})(instructions="Serve.", tools=made)
 
@@ -149,7 +152,6 @@ def talking_tools(kit: Kit) -> Any:
         context.session.generate_reply(instructions="Say something.")
         return "held"
 
-    hold.__annotations__["context"] = kit.RunContext
     return waiter(kit, hold=hold)
 
 
@@ -158,7 +160,6 @@ def update_agent_in_a_tool(kit: Kit) -> Any:
         context.session.update_agent(greeted(kit)(instructions="Manage."))
         return "coming"
 
-    manager.__annotations__["context"] = kit.RunContext
     return waiter(kit, manager=manager)
 
 
@@ -187,6 +188,32 @@ def sent_on_at_the_door(kit: Kit) -> Any:
         return door(instructions="Send on.")
 
     return waiter(kit, manager=manager)
+
+
+def reporting(kit: Kit) -> Any:
+    async def book(context: kit.RunContext) -> str:
+        await context.update("Looking.", template="{message}")
+        return "booked"
+
+    return waiter(kit, book=book)
+
+
+def in_the_foreground(kit: Kit) -> Any:
+    async def book(context: kit.RunContext) -> None:
+        await context.update("Looking.", template="{message}")
+        async with context.foreground():
+            await asyncio.sleep(0.02)
+            await context.session.say("It is booked.")
+
+    return waiter(kit, book=book)
+
+
+def in_the_background(kit: Kit) -> Any:
+    async def book(context: kit.RunContext) -> None:
+        await context.update("Looking.", template="{message}")
+        await asyncio.sleep(0.2)
+
+    return waiter(kit, book=book)
 
 
 def two_tasks(kit: Kit) -> Any:
@@ -300,6 +327,9 @@ PROGRAMS: dict[str, Any] = {
     "an output after asking again": (task_alone, ["Hm.", "Hm.", NAMED], [BEGIN, *THREE_TIMES]),
     "no output though asked again": (task_alone, ["Hm.", "Hm."], [BEGIN, *ONCE]),
     "no output and nobody asks again": (task_alone, ["Hm."], [BEGIN, *NEVER]),
+    "a tool that reports": (reporting, [calls("book"), "Moment.", "Booked."], [HELLO]),
+    "a tool in the foreground": (in_the_foreground, [calls("book"), "Moment."], [HELLO]),
+    "a tool in the background": (in_the_background, [calls("book"), "Moment."], [HELLO]),
     "a tool that talks": (talking_tools, [calls("hold"), "Held.", "Still here."], [HELLO]),
     "update_agent in a tool": (
         update_agent_in_a_tool,
