@@ -33,8 +33,7 @@ async def opened(
 
 async def closed(source: AsyncIterator[object]) -> None:
     """Close what `opened` gave, where that can be closed."""
-    if isinstance(source, AsyncGenerator):
-        await source.aclose()
+    await finish(source)
 
 
 async def items(
