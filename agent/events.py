@@ -121,9 +121,9 @@ def error_event(
     their own, everything else a reply can fail with is reported as the model's."""
     kind: type[LLMError] | type[STTError] | type[TTSError] = LLMError
     source: Any = agent.llm
-    if where in ("stt", "input"):
-        kind, source = STTError, agent.stt
-    elif where == "tts":
-        kind, source = TTSError, agent.tts
+    if where in ("stt", "input", "vad"):
+        kind, source = STTError, agent.vad if where == "vad" else agent.stt
+    elif where in ("tts", "output"):
+        kind, source = TTSError, agent.tts if where == "tts" else None
     wrapped = kind(timestamp=time.time(), label=where, error=error, recoverable=recoverable)
     return ErrorEvent(error=wrapped, source=source or agent)

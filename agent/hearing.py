@@ -1,7 +1,7 @@
 """The session's ears: audio in, what the turn machine is told out.
 
 A frame costs no task: it is pushed into the detector (inline where the detector can) and into the
-recogniser's stream. A recogniser that fails is started again; one that keeps failing is reported.
+recogniser's stream. Either is started again when it fails.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final
 
 from livekit import rtc
 from livekit.agents import ModelSettings, stt, vad
 
+from antiphon.detecting import RETRY, Detecting
 from antiphon.nodes.edge import closed, opened
 from antiphon.nodes.stt import FLUSHES
 from antiphon.pipeline.errors import NodeError
@@ -21,7 +22,7 @@ from antiphon.pipeline.observations import Transcript, VoiceStarted, VoiceStoppe
 from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
     from livekit.agents import io
 
@@ -32,26 +33,13 @@ logger = logging.getLogger("antiphon.hearing")
 
 LAST_WORDS: Final = 2.0  # seconds that a recogniser which is replaced has for what it heard
 SILENCE_RATE: Final = 16_000  # samples per second
-RETRY: Final = 0.5  # seconds before a failed recogniser is started again
 BEHIND: Final = 30.0  # seconds of audio that may wait for the recogniser
 
 EventType = stt.SpeechEventType
 
 
-@runtime_checkable
-class Inline(Protocol):
-    """A VAD whose detector is a plain object: frames in, events out, at once."""
-
-    def detector(self) -> Detector: ...
-
-
-class Detector(Protocol):
-    def edges(self, frame: rtc.AudioFrame) -> Sequence[vad.VADEvent]:
-        """Hear one frame; the starts and ends of speech that it brings, and nothing else."""
-
-
 class Hearing:
-    """Mutable state: the stream to the recogniser, and what the detector last said."""
+    """Mutable state: the detector, the stream to the recogniser, and who is listened to."""
 
     def __init__(self, agent: Agent, conversation: Conversation, scope: Scope) -> None:
         self._agent = agent
@@ -59,40 +47,25 @@ class Hearing:
         self._scope = scope
         self._audio: Stream[rtc.AudioFrame] | None = None
         self._flushes: list[Callable[[], None]] = []
-        self._detect: Callable[[rtc.AudioFrame], None] | None = None
-        self._vad: vad.VAD | None = None
+        self._detecting = Detecting(scope, lambda: conversation.faults, self._on_edge)
         self._stt: stt.STT[Any] | None = None
-        self._detecting: asyncio.Task[None] | None = None
         self._recognising: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._final: asyncio.Future[None] | None = None  # somebody waits for the last words
 
     def start(self) -> None:
         """Open the detector and the recogniser."""
-        self._open_detector(self._agent.vad)
+        self._detecting.open(self._agent.vad)
         self._open_recogniser()
 
     def follow(self, agent: Agent) -> None:
         """Another agent is in charge: keep what both have in common, open what is its own."""
         old, self._agent = self._agent, agent
-        if agent.vad is not self._vad:
-            self._open_detector(agent.vad)
+        if agent.vad is not self._detecting.vad:
+            self._detecting.open(agent.vad)
         same_node = type(agent).stt_node is type(old).stt_node
         if agent.stt is not self._stt or not same_node or agent.overrides("stt_node"):
             self._open_recogniser()
-
-    def _open_detector(self, voice: vad.VAD | None) -> None:
-        self._vad = voice
-        self._detect = None
-        if self._detecting is not None:
-            self._detecting.cancel()
-            self._detecting = None
-        if isinstance(voice, Inline):
-            self._detect = partial(self._push, voice.detector())
-        elif voice is not None:
-            stream = voice.stream()
-            self._detect = stream.push_frame
-            self._detecting = self._scope.start("vad", self._read_voice(stream))
 
     def _open_recogniser(self) -> None:
         self._stt = self._agent.stt
@@ -146,16 +119,17 @@ class Hearing:
                 self._audio.close()
             else:
                 self._audio.put_nowait(frame)
-        if self._detect is not None:
-            self._detect(frame)
+        self._detecting.hear(frame)
 
     def flush(self) -> None:
         """Ask the recogniser for its final words, where it can be asked."""
         for flush in self._flushes:
             try:
                 flush()
-            except RuntimeError as error:  # its input has ended meanwhile
-                logger.debug("the recogniser was not flushed: %s", error)
+            except Exception as error:  # its input has ended meanwhile, or it is at fault
+                logger.warning(
+                    "the recogniser was not flushed: %s: %s", type(error).__name__, error
+                )
 
     async def last_words(self, timeout: float) -> None:
         """Let the recogniser finish what the user is saying, for `timeout` seconds at most."""
@@ -174,18 +148,6 @@ class Hearing:
                     self.hear(frame)
         except Exception as error:
             self._conversation.faults.failed("input", error)
-
-    def _push(self, detector: Detector, frame: rtc.AudioFrame) -> None:
-        for event in detector.edges(frame):
-            self._on_edge(event)
-
-    async def _read_voice(self, stream: vad.VADStream) -> None:
-        try:
-            async for event in stream:
-                if event.type is not vad.VADEventType.INFERENCE_DONE:
-                    self._on_edge(event)
-        finally:
-            await stream.aclose()
 
     def _on_edge(self, event: vad.VADEvent) -> None:
         now = asyncio.get_running_loop().time()
@@ -252,10 +214,10 @@ class Hearing:
             self._words(_text(event), final=True, language=_language(event))
         elif event.type in (EventType.INTERIM_TRANSCRIPT, EventType.PREFLIGHT_TRANSCRIPT):
             self._words(_text(event), final=False, language=_language(event))
-        elif self._detect is None and event.type is EventType.START_OF_SPEECH:
+        elif not self._detecting.alive and event.type is EventType.START_OF_SPEECH:
             self._voice_started(asyncio.get_running_loop().time())
         elif event.type is EventType.END_OF_SPEECH and (
-            self._detect is None or self._recogniser_ends
+            not self._detecting.alive or self._recogniser_ends
         ):
             self._conversation.observe(VoiceStopped(asyncio.get_running_loop().time()))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from livekit.agents import CloseReason
@@ -13,8 +14,9 @@ from antiphon.context import INSIDE
 from antiphon.conversation import Conversation
 from antiphon.events import CloseEvent
 from antiphon.expect import RunResult
+from antiphon.nodes.adapted import Adapted
 from antiphon.nodes.local import honesty
-from antiphon.nodes.outputs import DEFAULT_RATE, Adapted, Speaker
+from antiphon.nodes.outputs import DEFAULT_RATE, Speaker
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.reply import SPEAKING
 from antiphon.pipeline.streams import STRAYS, Scope, Strays
@@ -31,6 +33,7 @@ logger = logging.getLogger("antiphon.session")
 
 
 LAST_EXIT: Final = 10.0  # seconds on_exit may take when the session closes
+LAST_REPORT: Final = 0.5  # seconds an output has to say how much of what was cut it played
 
 
 class Place(Protocol):
@@ -157,6 +160,7 @@ class Run:
         talk.observe(o.Closed())
         talk.close()
         talk.seats.release()
+        await self._reported()
         await talk.tools.finish()
         await talk.toolsets.close()
         await self._scope.close()
@@ -167,9 +171,17 @@ class Run:
         session.deliver()
         self.closed.set_result(None)
 
+    async def _reported(self) -> None:
+        """Wait for the report that the last message waits for: nothing is told after the close."""
+        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        if self.speaker is not None:
+            self.speaker.settled(told.set_result)
+            await asyncio.wait([told], timeout=LAST_REPORT)
+
     def _adapt(self, sink: io.AudioOutput | None) -> Output | None:
         if sink is None or isinstance(sink, Speaker):
             return sink
         voice = self._agent.tts
         rate = voice.sample_rate if voice else DEFAULT_RATE
-        return Adapted(sink, self._scope, rate)
+        failed = partial(self.conversation.faults.failed, "output")
+        return Adapted(sink, self._scope, rate, failed)

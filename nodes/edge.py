@@ -7,12 +7,14 @@ closes with `closed` in the same task; `items` does both.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncIterable
 from inspect import isawaitable
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from antiphon.pipeline.foreign import finish
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 T = TypeVar("T")
 
@@ -33,8 +35,7 @@ async def opened(
 
 async def closed(source: AsyncIterator[object]) -> None:
     """Close what `opened` gave, where that can be closed."""
-    if isinstance(source, AsyncGenerator):
-        await source.aclose()
+    await finish(source)
 
 
 async def items(

@@ -12,6 +12,7 @@ from typing import Final
 from livekit.agents.voice.transcription.filters import filter_emoji, filter_markdown
 
 from antiphon.pipeline.errors import ArgumentError
+from antiphon.pipeline.foreign import finish
 
 Transform = str | Callable[[AsyncIterable[str]], AsyncIterable[str]]
 
@@ -54,8 +55,7 @@ class Polish:
         try:
             return "".join([piece async for piece in stream])
         finally:
-            if isinstance(stream, AsyncGenerator):
-                await stream.aclose()
+            await finish(stream)
 
 
 def _stage(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 AHEAD: Final = 0.4  # seconds written ahead of the listener, at most
 AGAIN: Final = 0.15  # seconds left there when more is written
+KEPT: Final = 1.0  # seconds of what was heard that are kept: an output may say it was not
 
 
 class Output(Protocol):
@@ -60,7 +61,7 @@ class Mouth(Enum):
 class Playout:
     """Plays one step of a reply. Nothing is written once it is cut, whoever still produces.
 
-    Mutable state: the mouth, the samples written and not yet heard, the tail kept by a pause.
+    Mutable state: the mouth, the samples written last, the tail kept by a pause.
     """
 
     def __init__(self, output: Output, ledger: Ledger, on_sound: Callable[[], None]) -> None:
@@ -70,7 +71,7 @@ class Playout:
         self._output = output
         self._on_sound: Callable[[], None] | None = on_sound  # called once, before the first sample
         self._tail: deque[Sound] = deque()
-        self._unheard: deque[tuple[Sound, int]] = deque()  # written, with the end of each
+        self._written: deque[tuple[Sound, int]] = deque()  # the last ones, with the end of each
         self._gate: asyncio.Future[None] | None = None
         self._finally_heard: int | None = None
 
@@ -111,7 +112,7 @@ class Playout:
             self._finally_heard = self.sent
             self.state = Mouth.CUT
             self._tail.clear()
-            self._unheard.clear()
+            self._written.clear()
             self._open_gate()
         return self._finally_heard
 
@@ -161,25 +162,45 @@ class Playout:
                 return
         self._output.write(sound.pcm)
         self.sent += len(sound.pcm)
-        heard = self.heard
-        while self._unheard and self._unheard[0][1] <= heard:
-            self._unheard.popleft()
-        self._unheard.append((sound, self.sent))
+        old = self.heard - int(KEPT * self._output.rate)
+        while self._written and self._written[0][1] <= old:
+            self._written.popleft()
+        self._written.append((sound, self.sent))
 
     def _keep_tail(self) -> None:
         """Take back what the output had not played, to the sample."""
-        dropped = self._output.drop() if self.sent else 0
-        heard = self.sent - dropped
-        while self._unheard:
-            sound, end = self._unheard.pop()
-            if end <= heard:
-                break
-            start = end - len(sound.pcm)
-            self._tail.appendleft(
-                Sound(sound.pcm[heard - start :], sound.mark) if start < heard else sound
-            )
-        self._unheard.clear()
-        self.sent = heard
+        if not self.sent:
+            return
+        self._tail_from(self.sent - self._output.drop())
+        self._output.settled(self._move_tail)
+
+    def _move_tail(self, samples: int) -> None:
+        """An output that reports late has played `samples` more (or fewer) before the pause."""
+        if not samples or self.state is not Mouth.PAUSED:
+            return  # whoever cut it meanwhile asks for the report too
+        at = max(0, min(self.ledger.queued, self.sent + samples))
+        while self.sent < at and self._tail:
+            sound = self._tail.popleft()
+            self.sent += len(sound.pcm)
+            self._written.append((sound, self.sent))
+        self._tail_from(min(at, self.sent))
+
+    def _tail_from(self, heard: int) -> None:
+        """What was written beyond `heard` samples is to be written again."""
+        self.sent = max(heard, min(self.sent, self._first_kept()))
+        while self._written and self._written[-1][1] > self.sent:
+            sound, end = self._written.pop()
+            kept = max(0, len(sound.pcm) - (end - self.sent))
+            self._tail.appendleft(Sound(sound.pcm[kept:], sound.mark) if kept else sound)
+            if kept:
+                self._written.append((Sound(sound.pcm[:kept], sound.mark), self.sent))
+
+    def _first_kept(self) -> int:
+        """The position of the first sample that could be played again."""
+        if not self._written:
+            return self.sent
+        sound, end = self._written[0]
+        return end - len(sound.pcm)
 
     async def _rest(self, seconds: float | None = None) -> None:
         """Wait until the mouth opens again or is cut, for `seconds` at most."""

@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Final
 
 from antiphon.pipeline.calls import Call, Calls, Moment
 from antiphon.pipeline.errors import NodeError, NodeTimeout
 from antiphon.pipeline.feed import MARGIN, Feed, note_shown, only_text
+from antiphon.pipeline.foreign import finish
 from antiphon.pipeline.ledger import LEDGER, Ledger
 from antiphon.pipeline.pace import letters
 from antiphon.pipeline.playout import Playout
@@ -28,6 +28,8 @@ from antiphon.pipeline.source import VoiceDisabled
 from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.source import Source, Stage, Text
@@ -180,8 +182,7 @@ class Step:
                     self.calls.said(thought)
                 yield thought
         finally:
-            if isinstance(source, AsyncGenerator):
-                await source.aclose()
+            await finish(source)
 
     async def _speak(self, feed: Feed, shown: Stream[str] | None) -> AsyncGenerator[Sound, None]:
         """One call of the voice for each segment of the text."""
@@ -209,8 +210,7 @@ class Step:
                 async for _ in texts:
                     self._heard_more()
             finally:
-                if isinstance(source, AsyncGenerator):
-                    await source.aclose()
+                await finish(source)
             async for unread in texts:
                 raise NodeError(f"tts_node ended before its text did; not said: {unread!r} …")
         self.ledger.close()

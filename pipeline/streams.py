@@ -17,11 +17,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from antiphon.pipeline.errors import NodeError
+from antiphon.pipeline.foreign import finish
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
@@ -326,8 +326,7 @@ async def pump(source: AsyncIterable[T], stream: Stream[T]) -> None:
                     raise asyncio.CancelledError
                 await stream.put(item)
         finally:
-            if isinstance(iterator, AsyncGenerator):
-                await iterator.aclose()
+            await finish(iterator)
     except asyncio.CancelledError:
         if task.cancelling() > entry:
             raise
