@@ -28,7 +28,7 @@ run: install
 	$(BIN)/antiphon console $(SAMPLE) $(ARGS)
 
 test: install
-	$(BIN)/python -m pytest -n auto $(TESTS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(TESTS) $(PYTEST_ARGS)
 
 # The package is checked by its installed name: its classes would otherwise exist twice for mypy.
 check: install
@@ -42,7 +42,7 @@ bench: install
 	$(BIN)/python -m bench
 
 fuzz: install
-	ANTIPHON_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n auto tests/behaviours -k fuzz --timeout=0 $(PYTEST_ARGS)
+	ANTIPHON_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/behaviours -k fuzz --timeout=0 $(PYTEST_ARGS)
 
 wheel: install
 	.ci/wheel $(BIN)/python
