@@ -96,7 +96,7 @@ def _parser(*, own: bool) -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="DIR", help="write the record of the call there")
     add("--debug", action="store_true", help="show logs and tracebacks")
     for name in LATER:
-        later = commands.add_parser(name, help=argparse.SUPPRESS)
+        later = commands.add_parser(name)  # without a help text it is not listed
         later.add_argument("rest", nargs=argparse.REMAINDER)
         later.set_defaults(debug=False)
     return parser
