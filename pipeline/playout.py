@@ -102,6 +102,8 @@ class Playout:
         """Go on with the very next sample."""
         if self.state is Mouth.PAUSED:
             self.state = Mouth.OPEN
+            while self._tail and self.state is Mouth.OPEN and self._ahead() <= AHEAD:
+                self._write(self._tail.popleft())  # whoever makes more may still be a while
             self._open_gate()
 
     def cut(self) -> int:

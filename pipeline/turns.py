@@ -119,7 +119,8 @@ class Turns:
                 self._commit = None
                 self._words.hand_on()
                 self._drafts.made = 0
-                self._over(out)
+                if self.user is not User.VOICED:
+                    self._over(out)
             case o.Closed():
                 self._commit = None
                 self._keep(out)

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.scripted import Act, Call, at, check, check_sound, cough, hold, sentence, user
+from tests.scripted import (
+    RATE,
+    Act,
+    Call,
+    Plain,
+    at,
+    check,
+    check_sound,
+    cough,
+    hold,
+    sentence,
+    user,
+)
 from tests.scripted_models import modelled
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
 LONG = " ".join(sentence(first) for first in (0, 10, 20, 30))
 
@@ -92,3 +110,25 @@ def test_noise_without_end_holds_a_reply_no_longer_than_its_limit() -> None:
     check(call)
     whole(call)
     assert call.played[-1][0] < 8.0
+
+
+class Pausing(Plain):
+    """Thinks for eight seconds between its two sentences."""
+
+    async def llm_node(self, *_: object) -> AsyncGenerator[str, None]:
+        await asyncio.sleep(0.2)
+        yield sentence(0, 12) + " "
+        await asyncio.sleep(8.0)
+        yield sentence(100)
+
+
+def test_what_is_left_is_heard_at_once_also_while_the_model_is_thinking() -> None:
+    def agent(call: Call) -> Pausing:
+        return Pausing(call.caller, call.voice)
+
+    whole = hold(user(0.2, 0.8, "zaza"), agent=agent)
+    ends = max(began + len(pcm) / RATE for began, pcm in whole.played if began < 5.0)
+    call = hold(user(0.2, 0.8, "zaza"), cough(ends - 0.45, 0.3), agent=agent)
+    check(call)
+    [resume] = call.records("resume")
+    assert min(began for began, _ in call.played if began >= resume.t) == resume.t

@@ -312,3 +312,10 @@ def test_news_of_a_reply_that_has_left_changes_nothing() -> None:
     call.at(3.0, Transcript("hello", True, "en"), Gone(2)).at(9.0)
     assert call.machine.user is User.QUIET
     assert call.machine.gen is None
+
+
+def test_clear_does_not_let_a_held_speech_talk_over_the_user() -> None:
+    call = Call(reply=Kind.SPEECH).at(0.5, VoiceStarted(0.5)).at(1.0, Clear())
+    assert call.decisions == [Pause(1)]
+    call.at(1.5, VoiceStopped(1.5)).at(9.0)
+    assert Resume(1) in call.decisions
