@@ -7,6 +7,7 @@ SAMPLE ?= samples/interruptions.py
 ARGS ?= --wav samples/callers/interrupts.wav --out out
 TESTS ?= tests
 FUZZ ?= 100000
+JOBS ?= auto
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LIST_MODULES := { pwd; ls -d build/__editable__.antiphon-* 2>/dev/null; \
 	find agent pipeline nodes -type f ! -name '*.pyc' | LC_ALL=C sort; }
@@ -16,7 +17,7 @@ LIST_MODULES := { pwd; ls -d build/__editable__.antiphon-* 2>/dev/null; \
 
 help:
 	@echo "make run      hold a spoken conversation with the recorded caller (ARGS= for your microphone)"
-	@echo "make test     run the tests (TESTS=tests/pipeline for some of them)"
+	@echo "make test     run the tests (TESTS=tests/pipeline for some of them, JOBS=1 in one process)"
 	@echo "make check    formatting, lint, types and the layers"
 	@echo "make bench    measure, next to LiveKit's own session"
 	@echo "make fuzz     run FUZZ=$(FUZZ) random interleavings"
@@ -28,7 +29,7 @@ run: install
 	$(BIN)/antiphon console $(SAMPLE) $(ARGS)
 
 test: install
-	$(BIN)/python -m pytest $(TESTS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS) $(PYTEST_ARGS)
 
 # The package is checked by its installed name: its classes would otherwise exist twice for mypy.
 check: install
@@ -42,7 +43,7 @@ bench: install
 	$(BIN)/python -m bench
 
 fuzz: install
-	ANTIPHON_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/behaviours -k fuzz --timeout=0 $(PYTEST_ARGS)
+	ANTIPHON_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/behaviours -n $(JOBS) -k fuzz --timeout=0 $(PYTEST_ARGS)
 
 wheel: install
 	.ci/wheel $(BIN)/python

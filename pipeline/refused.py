@@ -87,9 +87,13 @@ def _sleep(seconds: float | SupportsIndex, /) -> None:
 
 
 def no_thread_works() -> bool:
-    """Whether every other Python thread is parked on a lock, so that only this one can wake it."""
-    ours = threading.get_ident()
-    return all(_parked(top) for each, top in sys._current_frames().items() if each != ours)
+    """Whether every other Python thread is parked on a lock, so that only this one can wake it.
+
+    Threads that `threading` did not start (of debuggers, of test runners) wake none of ours.
+    """
+    ours = threading.current_thread()
+    others = {each.ident for each in threading.enumerate() if each is not ours}
+    return all(_parked(top) for each, top in sys._current_frames().items() if each in others)
 
 
 def _parked(top: FrameType) -> bool:
