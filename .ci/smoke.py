@@ -28,7 +28,11 @@ if missing := sorted(wanted - there):
 
 names = ["antiphon." + name[:-3].replace("/", ".") for name in wanted if name.endswith(".py")]
 names.remove("antiphon.__main__")  # importing it is running it
-for extra in ("antiphon.mcp", "antiphon.llm.mcp", "antiphon.mcp_toolset"):  # these need `antiphon[mcp]`
+for extra in (
+    "antiphon.mcp",
+    "antiphon.llm.mcp",
+    "antiphon.mcp_toolset",
+):  # these need `antiphon[mcp]`
     names.remove(extra)
 for name in sorted(name.removesuffix(".__init__") for name in names):
     importlib.import_module(name)

@@ -20,6 +20,7 @@ from antiphon.nodes import models
 from antiphon.nodes import stt as stt_nodes
 from antiphon.nodes import tts as tts_nodes
 from antiphon.pipeline.errors import UsageError
+from antiphon.pipeline.foreign import lend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Mapping
@@ -278,7 +279,7 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         ) -> AsyncGenerator[stts.SpeechEvent, None]:
             engine = _given(agent.stt, "stt", agent)
             options = agent.session.conn_options.stt_conn_options
-            return stt_nodes.recognise(engine, agent.vad, audio, options)
+            return lend(stt_nodes.recognise(engine, agent.vad, audio, options))
 
         @staticmethod
         def llm_node(
@@ -289,7 +290,7 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         ) -> AsyncGenerator[llms.ChatChunk | str | FlushSentinel, None]:
             engine = _given(agent.llm, "llm", agent)
             options = agent.session.conn_options.llm_conn_options
-            return llm_nodes.chat(engine, chat_ctx, tools, model_settings, options)
+            return lend(llm_nodes.chat(engine, chat_ctx, tools, model_settings, options))
 
         @staticmethod
         def tts_node(
@@ -297,21 +298,19 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         ) -> AsyncGenerator[rtc.AudioFrame, None]:
             engine = _given(agent.tts, "tts", agent)
             options = agent.session.conn_options.tts_conn_options
-            return tts_nodes.synthesise(engine, text, options)
+            return lend(tts_nodes.synthesise(engine, text, options))
 
         @staticmethod
-        async def transcription_node(
+        def transcription_node(
             agent: Agent, text: AsyncIterable[str], model_settings: ModelSettings
-        ) -> AsyncGenerator[str, None]:
-            async for part in text:
-                yield part
+        ) -> AsyncIterable[str]:
+            return text
 
         @staticmethod
-        async def realtime_audio_output_node(
+        def realtime_audio_output_node(
             agent: Agent, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
-        ) -> AsyncGenerator[rtc.AudioFrame, None]:
-            async for frame in audio:
-                yield frame
+        ) -> AsyncIterable[rtc.AudioFrame]:
+            return audio
 
 
 def _given(engine: T | None, slot: str, agent: Agent) -> T:

@@ -20,7 +20,8 @@ from antiphon.nodes import local
 from antiphon.nodes.callers import RATE, RecordedCaller
 from antiphon.nodes.outputs import DEFAULT_RATE, Paced
 from antiphon.pipeline.errors import AntiphonError, UsageError
-from antiphon.pipeline.streams import STRAYS, Scope, Strays
+from antiphon.pipeline.left_behind import STRAYS, Strays
+from antiphon.pipeline.streams import Scope
 from antiphon.program import ProgramError, blame, blamed
 from antiphon.worker import ConsoleJob, entry_point
 
@@ -269,7 +270,6 @@ class Console:
         if loose:
             _, loose = await asyncio.wait(loose, timeout=0.2)
         self._strays.add(loose)
-        self._strays.abandon()
 
 
 def _at_it(session: AgentSession[Any]) -> bool:

@@ -47,10 +47,11 @@ if TYPE_CHECKING:
     from antiphon.events import EventTypes
     from antiphon.options import Options
     from antiphon.pipeline.calls import Work
+    from antiphon.pipeline.left_behind import Strays
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.step import Step
-    from antiphon.pipeline.streams import Scope, Strays
+    from antiphon.pipeline.streams import Scope
     from antiphon.pipeline.turn_table import Rules
     from antiphon.session import AgentSession
 

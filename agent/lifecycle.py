@@ -18,8 +18,9 @@ from antiphon.nodes.adapted import Adapted
 from antiphon.nodes.local import honesty
 from antiphon.nodes.outputs import DEFAULT_RATE, Speaker
 from antiphon.pipeline import observations as o
+from antiphon.pipeline.left_behind import STRAYS, Strays
 from antiphon.pipeline.reply import SPEAKING
-from antiphon.pipeline.streams import STRAYS, Scope, Strays
+from antiphon.pipeline.streams import Scope
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -165,7 +166,6 @@ class Run:
         await talk.toolsets.close()
         await self._scope.close()
         talk.tools.abandon()
-        self.strays.abandon()
         talk.mark("session_closed", None, reason=reason.value, error=str(error) if error else None)
         talk.tell("close", CloseEvent, error=error, reason=reason)
         session.deliver()

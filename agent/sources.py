@@ -20,6 +20,7 @@ from antiphon.nodes.llm import continued, thoughts
 from antiphon.nodes.tts import sounds
 from antiphon.pipeline.calls import Call
 from antiphon.pipeline.source import VoiceDisabled
+from antiphon.pipeline.streams import Scope
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Callable
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("antiphon.sources")
+
+TEXTS_AHEAD: Final = 1_000  # texts beside ready audio, which nobody waits for
 
 # What a program does wrong will go wrong again; everything else is a provider that died.
 MISTAKES: Final = (
@@ -192,32 +195,38 @@ class SaidAudio(Said):
         self._audio = audio
 
     def chunker(self) -> Chunker:
-        return Whole()
+        return Uncut()
 
     async def _voiced(self, texts: AsyncIterable[str]) -> object:
-        async for _ in texts:
-            pass
-        return self._audio
+        return self._beside(texts)
+
+    async def _beside(self, texts: AsyncIterable[str]) -> AsyncGenerator[rtc.AudioFrame, None]:
+        """The audio, while the text beside it is read as it comes."""
+        async with Scope("said") as scope:
+            read = scope.pipe("text", texts, ahead=TEXTS_AHEAD)
+            frames: AsyncGenerator[rtc.AudioFrame, None] = items(lambda: self._audio)
+            async with aclosing(frames):
+                async for frame in frames:
+                    yield frame
+            async for _ in read:  # raises what reading the text raised
+                pass
 
 
-class Whole:
-    """A chunker that waits for the end of the text: where no voice waits for a part of it."""
+class Uncut:
+    """A chunker that gives text as it comes: no voice waits for sentences of it."""
 
     def __init__(self) -> None:
         self._text = ""
-        self._ended = False
 
     def push(self, text: str, now: float) -> None:
         self._text += text
 
     def flush(self) -> None:
-        self._ended = True
+        pass
 
     def take(self, now: float, slack: float) -> str | None:
-        if not (self._ended and self._text):
-            return None
         text, self._text = self._text, ""
-        return text
+        return text or None
 
     def wait(self, now: float, slack: float) -> float | None:
         return None

@@ -12,8 +12,8 @@ from livekit.agents import ErrorEvent, MetricsCollectedEvent, metrics
 from livekit.agents.metrics import AgentSessionUsage, ModelUsageCollector
 
 from antiphon.events import SessionUsageUpdatedEvent
+from antiphon.pipeline.left_behind import STRAYS
 from antiphon.pipeline.reply import SPEAKING
-from antiphon.pipeline.streams import STRAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

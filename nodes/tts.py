@@ -131,11 +131,11 @@ class _Resampler:
             self._mark, self._source_rate = mark, frame.sample_rate
             if frame.sample_rate != self._rate:
                 self._stream = soxr.ResampleStream(
-                    frame.sample_rate, self._rate, 1, np.int16, quality="LQ"
+                    frame.sample_rate, self._rate, 1, np.float32, quality="LQ"
                 )
         pcm = _mono(frame)
         if self._stream is not None:
-            pcm = self._stream.resample_chunk(pcm)
+            pcm = _rounded(self._stream.resample_chunk(pcm.astype(np.float32)))
         words = _words(frame)
         if len(pcm) or words:
             out.append(Sound(pcm.data, mark, words))
@@ -146,8 +146,13 @@ class _Resampler:
         if self._stream is None:
             return []
         stream, self._stream = self._stream, None
-        pcm = stream.resample_chunk(np.zeros(0, np.int16), last=True)
+        pcm = _rounded(stream.resample_chunk(np.zeros(0, np.float32), last=True))
         return [Sound(pcm.data, self._mark)] if len(pcm) else []
+
+
+def _rounded(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
+    """Whole samples. (soxr's own 16-bit output is dithered, differently each time.)"""
+    return np.clip(np.rint(samples), -32768, 32767).astype(np.int16)
 
 
 def _mono(frame: rtc.AudioFrame) -> npt.NDArray[np.int16]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from antiphon.pipeline.errors import NodeTimeout
 from antiphon.pipeline.source import Flush
+from antiphon.pipeline.streams import Silent
 from antiphon.pipeline.words import speakable
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Feed:
                 thought = await self._thoughts.next(
                     max(0.0, min(math.inf if wait is None else wait, silence_ends - now))
                 )
-            except TimeoutError:
+            except Silent:
                 if loop.time() >= silence_ends:
                     self._end(chunker, NodeTimeout.after("llm_node", self._patience))
             except StopAsyncIteration:
@@ -152,7 +153,7 @@ async def only_text(thoughts: Stream[Text], patience: float) -> AsyncGenerator[s
             thought = await thoughts.next(patience)
         except StopAsyncIteration:
             return
-        except TimeoutError:
+        except Silent:
             raise NodeTimeout.after("llm_node", patience) from None
         if isinstance(thought, str):
             yield thought
@@ -167,3 +168,7 @@ async def note_shown(shown: Stream[str], ledger: Ledger) -> None:
     except Exception as error:
         logger.warning("transcription_node failed; the text is shown as written", exc_info=error)
         ledger.shown = None
+    else:
+        ledger.all_shown = True
+        if ledger.written and not texts:
+            logger.warning("transcription_node gave nothing: nothing of this reply is shown")

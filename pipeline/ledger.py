@@ -80,12 +80,14 @@ class Ledger:
         self.rate = rate
         self.written: list[str] = []
         self.spoken: list[str] = []
-        self.shown: list[str] | None = None  # what transcription_node made of `written`, if it runs
+        self.shown: list[str] | None = None  # what transcription_node made of `written`, if any
+        self.all_shown = False  # it makes no more
         self.queued = 0
         self.complete = False
         self._marks = 0
         self._implied: Mark | None = None  # what unmarked sound belongs to
         self._segment = 0  # where its first sample lies
+        self._segment_text = 0  # which of `spoken` is its first
         self._muted = False
         self._pace = pace
         self._spans: list[Span] = []
@@ -107,7 +109,8 @@ class Ledger:
 
     def begin_segment(self) -> None:
         """The voice is called (again): its times start at 0."""
-        self._segment = self.queued
+        self._learn()
+        self._segment, self._segment_text = self.queued, len(self.spoken)
 
     def mark(self, spoken: str) -> Mark:
         """The voice asks for the sound of one more text."""
@@ -192,8 +195,19 @@ class Ledger:
         return [written for written, span in self._pairs() if span is None and speakable(written)]
 
     def _texts(self, last: int) -> list[str]:
-        texts = self.written if self.shown is None else self.shown
+        texts = self._displayed()
         return texts if last < 0 or len(texts) != len(self.written) else texts[: last + 1]
+
+    def _displayed(self) -> list[str]:
+        """What history shows: as transcription_node made it, and where it lags, as written."""
+        if self.shown is None or self.all_shown:
+            return self.written if self.shown is None else self.shown
+        reached, passed, covered = letters("".join(self.shown)), 0, 0
+        for text in self.written:
+            passed += letters(text)
+            covered += passed <= reached
+        one_for_one = len(self.shown) if len(self.shown) <= len(self.written) else 0
+        return self.shown + self.written[max(covered, one_for_one) :]
 
     def _last_voiced(self) -> int:
         """Index of the last chunk with sound and of all unspeakable ones after it; -1: all."""
@@ -228,7 +242,7 @@ class Ledger:
         """
         marks = [span.mark for span in self._spans if span.mark is not None]
         ahead = [mark.fed - mark.index - 1 for mark in marks]
-        shown = self.shown is None or len(self.shown) == len(self.written)
+        shown = self.shown is None or len(self._displayed()) == len(self.written)
         asked = self._marks or (self._implied.index + 1 if self._implied else 0)
         one_to_one = not self.complete or asked == len(self.spoken)
         if len(marks) < len(self._spans) or not (marks and shown and one_to_one):
@@ -286,9 +300,14 @@ class Ledger:
     def _learn(self) -> None:
         """The last range is whole: let the pace know how long its text took."""
         span = self._spans[-1] if self._spans else None
-        if span is not None and span.mark is not None:
+        if span is None:
+            return
+        if span.mark is not None:
             span.mark.done = True
             self._pace.learn(span.mark.spoken, (span.end - span.start) / self.rate)
+        elif span.start <= self._segment:  # one stream made all of the segment
+            text = "".join(self.spoken[self._segment_text :])
+            self._pace.learn(text, (self.queued - self._segment) / self.rate)
 
 
 def _plain(text: str) -> str:

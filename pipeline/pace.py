@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+FASTEST: Final = 0.015  # seconds a unit: four times the usual pace, and
+SLOWEST: Final = 0.24  # a quarter of it; what lies outside is no speech of that text
+
+
 class Pace:
     """How fast the voice speaks, learnt from each text whose audio is complete.
 
@@ -37,7 +41,7 @@ class Pace:
     def learn(self, text: str, seconds: float) -> None:
         """Take note that `text` took `seconds`; half the weight lies on the latest."""
         ends = unit_ends(text, words(text))
-        if ends and seconds > 0:
+        if ends and SLOWEST >= seconds / ends[-1] >= FASTEST:
             self.seconds_per_unit = (self.seconds_per_unit + seconds / ends[-1]) / 2
 
 

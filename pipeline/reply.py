@@ -19,9 +19,9 @@ import asyncio
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+from antiphon.pipeline.left_behind import STRAYS
 from antiphon.pipeline.observations import Audible
 from antiphon.pipeline.step import Step
-from antiphon.pipeline.streams import STRAYS
 
 if TYPE_CHECKING:
     from antiphon.pipeline.floor import Ticket

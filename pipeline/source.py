@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from antiphon.pipeline.calls import Work
     from antiphon.pipeline.floor import Line
     from antiphon.pipeline.ledger import Sound
+    from antiphon.pipeline.left_behind import Strays
     from antiphon.pipeline.observations import Observation
     from antiphon.pipeline.pace import Pace
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.step import Step
-    from antiphon.pipeline.streams import Strays
 
 
 class Flush(Enum):

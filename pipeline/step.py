@@ -25,7 +25,7 @@ from antiphon.pipeline.ledger import LEDGER, Ledger
 from antiphon.pipeline.pace import letters
 from antiphon.pipeline.playout import Playout
 from antiphon.pipeline.source import VoiceDisabled
-from antiphon.pipeline.streams import Scope, Stream
+from antiphon.pipeline.streams import Scope, Silent, Stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -137,7 +137,7 @@ class Step:
                 sound = await sounds.next(patience)
             except StopAsyncIteration:
                 break
-            except TimeoutError:
+            except Silent:
                 if not feed.asking:
                     failure = NodeTimeout.after("tts_node", patience)
                     break

@@ -17,14 +17,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 from antiphon.pipeline.errors import NodeError
-from antiphon.pipeline.foreign import finish
+from antiphon.pipeline.foreign import finish, finish_lent, lend_here
+from antiphon.pipeline.left_behind import STRAYS, Strays
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Coroutine, Iterable
+    from collections.abc import AsyncIterable, Callable, Coroutine
     from types import TracebackType
 
 logger = logging.getLogger("antiphon.streams")
@@ -37,6 +37,10 @@ T = TypeVar("T")
 
 class StreamClosed(Exception):
     """The reader of a stream has gone; the writer may stop."""
+
+
+class Silent(Exception):
+    """No item came in time. No TimeoutError: that may be an error of whoever writes."""
 
 
 class Stream(Generic[T]):
@@ -149,7 +153,7 @@ class Stream(Generic[T]):
         return item
 
     async def next(self, timeout: float | None = None) -> T:
-        """The next item; StopAsyncIteration at the end, TimeoutError after `timeout` seconds."""
+        """The next item; StopAsyncIteration at the end, Silent after `timeout` seconds."""
         if self._items:
             return self.take_nowait()
 
@@ -161,7 +165,7 @@ class Stream(Generic[T]):
                     error, self._error = self._error, None
                     raise error or StopAsyncIteration
                 if expired:
-                    raise TimeoutError
+                    raise Silent
                 if self._reader is not None:
                     raise RuntimeError(f"stream {self.name!r} has a reader already")
                 loop = asyncio.get_running_loop()
@@ -186,49 +190,6 @@ class Stream(Generic[T]):
 
     async def __anext__(self) -> T:
         return await self.next()
-
-
-class Strays:
-    """Tasks that would not stop when they were cancelled, twice. They own nothing any more.
-
-    Mutable state: those that still run, and whether their session has ended.
-    """
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[object]] = set()
-        self._abandoned = False
-
-    def add(self, tasks: Iterable[asyncio.Task[object]]) -> None:
-        for task in tasks:
-            logger.warning("%s would not stop when it was cancelled; left behind", task.get_name())
-            self._tasks.add(task)
-            task.add_done_callback(self._gone)
-        if self._abandoned:
-            self.abandon()
-
-    @property
-    def names(self) -> list[str]:
-        """The names of those that still run, sorted."""
-        return sorted(task.get_name() for task in self._tasks)
-
-    def abandon(self) -> None:
-        """Take what still runs, or comes later, off asyncio's list: `asyncio.run` must not wait.
-
-        `_unregister_task` is what asyncio documents for task implementations of other people.
-        """
-        self._abandoned = True
-        for task in self._tasks:
-            asyncio._unregister_task(task)
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # reported by name
-
-    def _gone(self, task: asyncio.Task[object]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            logger.debug("%s ended late with %r", task.get_name(), error)
-
-
-STRAYS: ContextVar[Strays | None] = ContextVar("antiphon.strays", default=None)
-"""Where scopes opened by a node leave what will not stop: with the session they run in."""
 
 
 class Scope:
@@ -292,15 +253,16 @@ class Scope:
             stream.close()
         pending = {task for task in self._tasks if task is not asyncio.current_task()}
         cancelled: asyncio.CancelledError | None = None
+        loop = asyncio.get_running_loop()
         for grace in (self._grace, LAST_GRACE):
             for task in pending:
                 task.cancel()
-            if not pending:
-                break
-            try:
-                _, pending = await asyncio.wait(pending, timeout=grace)
-            except asyncio.CancelledError as error:
-                cancelled = error
+            ends = loop.time() + grace
+            while pending and (left := ends - loop.time()) > 0:
+                try:
+                    await asyncio.wait(pending, timeout=left)
+                except asyncio.CancelledError as error:  # shortens no grace
+                    cancelled = error
                 pending = {task for task in pending if not task.done()}
         self._tasks -= pending
         self._strays.add(pending)
@@ -318,6 +280,7 @@ async def pump(source: AsyncIterable[T], stream: Stream[T]) -> None:
     task = asyncio.current_task()
     assert task is not None
     entry = task.cancelling()
+    lend_here()
     try:
         iterator = aiter(source)  # what is advanced is what must be closed, and it may be another
         try:
@@ -327,6 +290,7 @@ async def pump(source: AsyncIterable[T], stream: Stream[T]) -> None:
                 await stream.put(item)
         finally:
             await finish(iterator)
+            await finish_lent()
     except asyncio.CancelledError:
         if task.cancelling() > entry:
             raise

@@ -11,7 +11,8 @@ from livekit import rtc
 from livekit.agents import io
 
 from antiphon import Agent, AgentSession, ModelSettings
-from antiphon.simulate import ScriptedLLM, ScriptedSTT, ScriptedTTS
+from antiphon.simulate import Call as SimulatedCall
+from antiphon.simulate import ScriptedLLM, ScriptedSTT, ScriptedTTS, does, pauses, simulate
 from tests.scripted import RATE, Call, Plain, at, check, hold, sentence, user
 from tests.scripted_agent import Voice
 from tests.scripted_models import in_turn, modelled
@@ -295,3 +296,21 @@ def test_captions_show_the_words_as_they_are_heard() -> None:
     )
     check(call)
     assert captions.segments[0].split() == call.heard
+
+
+def test_ready_audio_does_not_wait_for_the_text_beside_it() -> None:
+    async def texts() -> AsyncGenerator[str, None]:
+        for word in "one two three four five six".split():
+            yield f"{word} "
+            await asyncio.sleep(1.0)
+
+    async def audio() -> AsyncGenerator[rtc.AudioFrame, None]:
+        for _ in range(60):
+            yield rtc.AudioFrame(bytes(200), 1000, 1, 100)
+
+    def speak(call: SimulatedCall) -> None:
+        call.session.say(texts(), audio=audio())
+
+    call = simulate(Agent(instructions=""), [does(speak), pauses(9.0)])
+    assert [round(t, 3) for t, _ in call.played][:1] == [0.0]
+    assert call.said("agent") == ["one two three four five six"]

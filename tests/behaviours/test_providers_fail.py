@@ -12,7 +12,15 @@ from livekit.agents.types import TimedString
 
 from antiphon import Agent, CloseReason
 from antiphon.options import ConnectOptions
-from antiphon.simulate import ScriptedLLM, ScriptedSTT, ScriptedTTS, Voice
+from antiphon.simulate import (
+    ScriptedLLM,
+    ScriptedSTT,
+    ScriptedTTS,
+    Voice,
+    pauses,
+    says,
+    simulate,
+)
 from antiphon.simulated_models import Thinking
 from tests.scripted import RATE, Call, Making, Plain, check_sound, hold, stories, user
 from tests.scripted_models import ONCE, in_turn
@@ -185,6 +193,38 @@ class _Flaking(Thinking):
             self.tried = True
             raise APIConnectionError("the model is away")
         await super()._run()
+
+
+class TimesOut(Agent):
+    """One of its nodes raises what most clients raise when they wait too long."""
+
+    def __init__(self, node: str, after: int) -> None:
+        super().__init__(instructions="")
+        self.node, self.after = node, after
+
+    async def llm_node(self, *_: object) -> AsyncGenerator[str, None]:
+        for number, sentence in enumerate(("The first is this. ", "The second is that.")):
+            if self.node == "llm" and number == self.after:
+                raise TimeoutError("the provider timed out")
+            yield sentence
+
+    async def tts_node(self, text: Any, settings: Any) -> AsyncGenerator[Any, None]:
+        number = 0
+        async for frame in Agent.default.tts_node(self, text, settings):
+            if self.node == "tts" and number == self.after:
+                raise TimeoutError("the provider timed out")
+            yield frame
+            number += 1
+
+
+@pytest.mark.parametrize(("node", "after"), [("llm", 0), ("llm", 1), ("tts", 0), ("tts", 3)])
+def test_a_node_that_raises_timeout_error_has_failed(node: str, after: int) -> None:
+    call = simulate(TimesOut(node, after), [says("hello"), pauses(4)], allow_errors=True)
+    told = [str(event.error.error) for event in call.reported("error")]
+    assert told[-1] == "the provider timed out"
+    replies = [item for item in call.messages if item.role == "assistant"]
+    assert all(item.interrupted for item in replies)
+    assert bool(replies) is (node == "llm" and after == 1)
 
 
 def test_what_a_model_mends_by_its_own_retries_is_told_of_as_that() -> None:

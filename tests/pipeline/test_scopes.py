@@ -7,7 +7,8 @@ from contextlib import suppress
 
 import pytest
 
-from antiphon.pipeline.streams import GRACE, LAST_GRACE, STRAYS, Scope, Strays
+from antiphon.pipeline.left_behind import STRAYS, Strays
+from antiphon.pipeline.streams import GRACE, LAST_GRACE, Scope
 
 
 def now() -> float:
