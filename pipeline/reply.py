@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from antiphon.pipeline.left_behind import STRAYS
@@ -33,8 +34,17 @@ SPEAKING: ContextVar[Reply | None] = ContextVar("antiphon.reply", default=None)
 """The reply in whose tasks this code runs: waiting for that one would be waiting for oneself."""
 
 
+class Phase(Enum):
+    """Where a reply is in its life."""
+
+    RUNNING = "a step of it thinks or speaks"
+    RESTING = "it has left the floor, and its tools run"
+    OVER = "it has ended"
+    CUT = "it was ended"
+
+
 class Reply:
-    """See the module's text. Mutable state: the ticket, the step, and how it ended."""
+    """See the module's text. Mutable state: the ticket, the step, the phase, what went wrong."""
 
     def __init__(
         self, number: int, kind: Kind, source: Source, stage: Stage, *, turn: int | None = None
@@ -43,9 +53,7 @@ class Reply:
         self.kind = kind
         self.turn = turn  # the user's turn that it answers
         self.steps = 1
-        self.interrupted = False
-        self.done = False
-        self.resting = False  # it has left the floor, and its tools run
+        self.phase = Phase.RUNNING
         self.error: Exception | None = None
         self.at_fault = "llm"  # the node that the error is of
         self._stage = stage
@@ -58,6 +66,18 @@ class Reply:
     def gen(self) -> int | None:
         """Names its place in line; None while it is a draft, and when it has left."""
         return self._ticket.gen if self._ticket else None
+
+    @property
+    def interrupted(self) -> bool:
+        return self.phase is Phase.CUT
+
+    @property
+    def done(self) -> bool:
+        return self.phase in (Phase.OVER, Phase.CUT)
+
+    @property
+    def resting(self) -> bool:
+        return self.phase is Phase.RESTING
 
     @property
     def confirmed(self) -> bool:
@@ -88,14 +108,8 @@ class Reply:
 
     def cut(self) -> None:
         """End it now; never waits, and may be called again."""
-        if self.interrupted or self.done:
-            return
-
-        self.interrupted = True
-        self._leave()
-        if self._task is not None:
-            self._task.cancel()
-        self._settle()
+        if not self.done:
+            self._end(Phase.CUT)
 
     # The task.
 
@@ -118,7 +132,7 @@ class Reply:
         self._permit = asyncio.get_running_loop().create_future()
         self._permit.set_result(ticket)
         self._stage.line.advance()
-        self._rest(False)
+        self._become(Phase.RUNNING)
 
     # What its step asks of it.
 
@@ -141,12 +155,12 @@ class Reply:
 
     def rest(self) -> None:
         """Give the floor back while the tools run."""
-        self._rest(True)
+        self._become(Phase.RESTING)
         self._leave()
 
-    def _rest(self, resting: bool) -> None:
-        if self.resting is not resting:
-            self.resting = resting
+    def _become(self, phase: Phase) -> None:
+        if self.phase is not phase:
+            self.phase = phase
             self._stage.resting()
 
     def _leave(self) -> None:
@@ -162,15 +176,17 @@ class Reply:
         self._stage.line.leave(ticket)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled() and not self.interrupted:
-            self.interrupted = True  # the session's scope ended it
-        self._leave()
-        self._settle()
-
-    def _settle(self) -> None:
         if not self.done:
-            self.done = True
-            self.step.over()
-            self.step.calls.abandon(confirmed=self.confirmed)
-            self._rest(False)
-            self._stage.ended(self)
+            self._end(Phase.CUT if task.cancelled() else Phase.OVER)  # or its session's scope did
+
+    def _end(self, phase: Phase) -> None:
+        """For good: the floor first, then whatever runs for it."""
+        rested, self.phase = self.resting, phase
+        self._leave()
+        if self._task is not None:
+            self._task.cancel()
+        self.step.over()
+        self.step.calls.abandon(confirmed=self.confirmed)
+        if rested:
+            self._stage.resting()
+        self._stage.ended(self)

@@ -49,16 +49,16 @@ async def surveys(context: RunContext[Any]) -> str:
     """Reports, then holds a survey in the foreground."""
     await context.update("begun")
     async with context.with_filler(sentence(600), delay=0.3), context.foreground():
-        return await Survey(call=CALLS[-1], steps=texts(next(SURVEYS)))
+        call, surveys_so_far = CALLS[-1]
+        return await Survey(call=call, steps=texts(next(surveys_so_far)))
 
 
 TOOLS = [reports, surveys]
-CALLS: list[Call] = []
-SURVEYS = itertools.count(10)  # in each its own words
+CALLS: list[tuple[Call, Iterator[int]]] = []  # each survey of a call in its own words
 
 
 def busy(call: Call) -> Agent:
-    CALLS.append(call)
+    CALLS.append((call, itertools.count(10)))
     return Caller(call, itertools.chain([[calls("reports"), calls("surveys")]], texts(2)), TOOLS)
 
 
