@@ -63,17 +63,18 @@ class Delays:
 
     def hooking(self, turn: int, now: float) -> None:
         """on_user_turn_completed begins."""
-        self._of_turn[turn]["hook"] = now
+        self._of_turn.get(turn, {})["hook"] = now
 
     def hooked(self, turn: int, now: float) -> None:
         """on_user_turn_completed is done with that turn."""
-        self._of_turn[turn]["hooked"] = now
+        self._of_turn.get(turn, {})["hooked"] = now
 
     def audible(self, reply: Reply) -> None:
         """The answer to a turn is heard: say what its delay was made of."""
-        if reply.turn not in self._of_turn:
+        if reply.turn is None or reply.turn not in self._of_turn:
             return
-        marks = {**self._of_turn.pop(reply.turn), **reply.step.marked}
+        marks = {**self._of_turn[reply.turn], **reply.step.marked}
+        self._of_turn = {n: m for n, m in self._of_turn.items() if n > reply.turn}
         reply.step.marked["last_voice"] = marks["last_voice"]
         parts = {name: us / 1e6 for name, us in delays(marks["last_voice"], marks).items()}
         total = round(sum(parts.values()), 6)

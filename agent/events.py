@@ -115,15 +115,15 @@ AgentEvent = (
 
 
 def error_event(
-    where: str, error: Exception, agent: Agent, *, recoverable: bool = False
+    where: str, error: Exception, agent: Agent, at: float, *, recoverable: bool = False
 ) -> ErrorEvent:
-    """LiveKit's error event for what failed; the recogniser's and the voice's have classes of
-    their own, everything else a reply can fail with is reported as the model's."""
+    """LiveKit's error event for what failed `at` a time of day; the recogniser's and the voice's
+    have classes of their own, everything else a reply can fail with is reported as the model's."""
     kind: type[LLMError] | type[STTError] | type[TTSError] = LLMError
     source: Any = agent.llm
     if where in ("stt", "input", "vad"):
         kind, source = STTError, agent.vad if where == "vad" else agent.stt
     elif where in ("tts", "output"):
         kind, source = TTSError, agent.tts if where == "tts" else None
-    wrapped = kind(timestamp=time.time(), label=where, error=error, recoverable=recoverable)
-    return ErrorEvent(error=wrapped, source=source or agent)
+    wrapped = kind(timestamp=at, label=where, error=error, recoverable=recoverable)
+    return ErrorEvent(error=wrapped, source=source or agent, created_at=at)

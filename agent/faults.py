@@ -36,7 +36,7 @@ class Faults:
         logger.debug("%s", source, exc_info=error)
         if source in MODELS:  # what the application's own code does wrong ends no session
             self._failures[source] = self._failures.get(source, 0) + 1
-        event = error_event(source, error, talk.agent)
+        event = error_event(source, error, talk.agent, talk.memory.wall())
         talk.session.report("error", lambda: event)
         if self._failures.get(source, 0) > talk.session.conn_options.max_unrecoverable_errors:
             talk.session.give_up(event.error)
@@ -46,7 +46,7 @@ class Faults:
         talk = self._conversation
         talk.mark("error", None, source="llm", message=str(error) or type(error).__name__)
         logger.warning("llm: %s: %s; asked for the rest", type(error).__name__, error)
-        event = error_event("llm", error, talk.agent, recoverable=True)
+        event = error_event("llm", error, talk.agent, talk.memory.wall(), recoverable=True)
         talk.session.report("error", lambda: event)
         talk.session.deliver()
 

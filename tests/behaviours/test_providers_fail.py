@@ -291,3 +291,12 @@ def test_a_recogniser_that_ends_without_a_word_is_one_error() -> None:
         user(0.2, 0.8, "zaza"), agent=lambda call: Silent(call.caller, call.voice), until=20
     )
     assert len(call.reported("error")) == 1
+
+
+def test_an_error_is_told_at_the_time_of_the_conversation() -> None:
+    call = simulate(TimesOut("llm", 0), [pauses(100), says("hello"), pauses(1)], allow_errors=True)
+    (failed,) = call.reported("error")
+    (asked,) = [item for item in call.messages if item.role == "user"]
+    assert failed.created_at == failed.error.timestamp == pytest.approx(asked.created_at, abs=2.0)
+    began = call.session.conversation.memory.wall(call.start)
+    assert failed.created_at - began > 100
