@@ -7,7 +7,6 @@ is what lets a failure be shortened.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
 from dataclasses import dataclass
@@ -15,22 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from livekit.agents import llm
 
-from antiphon import (
-    Agent,
-    AgentTask,
-    CloseReason,
-    RunContext,
-    StopResponse,
-    ToolError,
-    function_tool,
-)
-from tests.scripted import Act, Call, Plain, Voice, at, check_sound, cough, hold, sentence, user
+from antiphon import CloseReason
+from tests.behaviours.fuzzed_agents import Worker
+from tests.scripted import Act, Call, Voice, at, check_sound, cough, hold, sentence, user
 from tests.scripted_tools import calls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
-
-    from antiphon import ModelSettings
+    from collections.abc import Callable
 
 LENGTH: Final = 14.0  # seconds in which moves are made
 PROBE: Final = "zzprobe"  # said at the end, and always understood
@@ -41,6 +31,7 @@ CONTROLS: Final = ("interrupt", "commit", "clear", "hand over", "protect", "rele
 TOOLS: Final = (
     *("quick", "slow", "pure", "final", "refuses", "fails", "stops", "unknown", "garbled"),
     *("talks", "asks", "hands_over", "hands_over_and_tells", "updates_agent", "waits_for_itself"),
+    *("reports", "fills", "comes_forward", "can_be_cancelled", "only_once", "only_the_latest"),
 )
 
 
@@ -189,145 +180,6 @@ def _wanted(name: str) -> llm.FunctionToolCall:
     if name == "garbled":
         return llm.FunctionToolCall(name="quick", arguments="{{{", call_id=calls(name).call_id)
     return calls(name)
-
-
-class Worker(Plain):
-    """The agent: its model and its tools do what the number says."""
-
-    _made: dict[int, list[Worker]] = {}  # by the conversation
-
-    def __init__(self, run: Fuzzed) -> None:
-        super().__init__(run.call.caller, run.call.voice, ())
-        self.run = run
-        self._made.setdefault(id(run), []).append(self)
-
-    @classmethod
-    def made_by(cls, run: Fuzzed) -> list[Worker]:
-        return cls._made.pop(id(run), [])
-
-    async def on_enter(self) -> None:
-        if self.run.dice.random() < 0.3:
-            self.session.say(sentence(5000 + 20 * self.run.asked, 5))
-
-    async def llm_node(  # type: ignore[override]
-        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
-    ) -> AsyncGenerator[str | llm.ChatChunk, None]:
-        run = self.run
-        parts, fate = run.parts(), run.dice.random()
-        await asyncio.sleep(run.dice.choice([0.0, 0.05, 0.3]))
-        if fate < run.badness / 2:
-            raise LookupError("as the dice said")
-        for part in parts:
-            if isinstance(part, str):
-                for token in part.split():
-                    yield token + " "
-                    await asyncio.sleep(0.02)
-            elif model_settings.tool_choice != "none":
-                delta = llm.ChoiceDelta(role="assistant", tool_calls=[part])
-                yield llm.ChatChunk(id="fuzzed", delta=delta)
-            if fate < run.badness:
-                raise ConnectionError("the model is gone")
-
-    @function_tool
-    async def quick(self) -> str:
-        """Answers at once."""
-        return "quick"
-
-    @function_tool
-    async def slow(self) -> str:
-        """Answers late."""
-        await asyncio.sleep(self.run.dice.choice([0.3, 1.0, 4.0]))
-        return "slow"
-
-    @function_tool(effect="pure")
-    async def pure(self) -> str:
-        """May run on a guess."""
-        await asyncio.sleep(self.run.dice.choice([0.0, 0.5]))
-        return "pure"
-
-    @function_tool(effect="irrevocable")
-    async def final(self) -> str:
-        """Must be announced."""
-        return "final"
-
-    @function_tool
-    async def refuses(self) -> str:
-        """Says no."""
-        raise ToolError("no")
-
-    @function_tool
-    async def fails(self) -> object:
-        """Gives what nobody can read."""
-        return object() if self.run.dice.random() < 0.5 else {"a": [1, {2}]}
-
-    @function_tool
-    async def stops(self) -> None:
-        """Asks for no reply."""
-        raise StopResponse
-
-    @function_tool
-    async def talks(self, context: RunContext[Any]) -> str:
-        """Says something, and may wait for it."""
-        speech = context.session.say(sentence(7000 + 20 * self.run.asked, 4))
-        if self.run.dice.random() < 0.5:
-            await speech
-        return "talked"
-
-    @function_tool
-    async def asks(self) -> str:
-        """Has a task ask the user."""
-        return await Asking(self.run)
-
-    @function_tool
-    async def hands_over(self) -> Agent:
-        """Hands over."""
-        return Worker(self.run)
-
-    @function_tool
-    async def hands_over_and_tells(self) -> tuple[Agent, str]:
-        """Hands over, with a result."""
-        return Worker(self.run), "handed over"
-
-    @function_tool
-    async def updates_agent(self, context: RunContext[Any]) -> str:
-        """Asks the session to hand over."""
-        context.session.update_agent(Worker(self.run))
-        return "soon"
-
-    @function_tool
-    async def waits_for_itself(self, context: RunContext[Any]) -> str:
-        """Waits for what was said before it; and is refused what would never end."""
-        await context.wait_for_playout()
-        try:
-            await context.speech_handle
-        except Exception as error:
-            raise ToolError(type(error).__name__) from None
-        return "never"
-
-
-class Asking(AgentTask[str]):
-    """Asks, and takes the next turn for the answer, or gives up."""
-
-    def __init__(self, run: Fuzzed) -> None:
-        super().__init__(instructions="Ask.")
-        self.run = run
-        self.caller, self.voice = run.call.caller, run.call.voice
-
-    stt_node = Plain.stt_node
-    tts_node = Plain.tts_node
-
-    async def on_enter(self) -> None:
-        speech = self.session.say(sentence(6000 + 20 * self.run.asked, 4))
-        if self.run.dice.random() < 0.3:
-            await speech
-            self.complete(ToolError("nobody answers"))
-
-    async def on_user_turn_completed(
-        self, turn_ctx: llm.ChatContext, new_message: llm.ChatMessage
-    ) -> None:
-        if not self.done():
-            self.complete(new_message.text_content or "")
-        raise StopResponse
 
 
 def shortest(number: int, moves: list[Move], fails: Callable[[list[Move]], bool]) -> list[Move]:
