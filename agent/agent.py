@@ -14,6 +14,7 @@ from livekit.agents import NOT_GIVEN, NotGivenOr
 from livekit.agents import llm as llms
 
 from antiphon import arguments, deprecated, options, session_options
+from antiphon.arguments import said
 from antiphon.in_charge import InCharge
 from antiphon.nodes import llm as llm_nodes
 from antiphon.nodes import models
@@ -83,7 +84,7 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         self._instructions = arguments.instructions(instructions)
         self._id = id or _snake(type(self).__name__)
         self._tools = arguments.tools("tools", tools, *llms.find_function_tools(self))
-        self._chat_ctx = _copy(arguments.said(chat_ctx, None), self._tools)
+        self._chat_ctx = _copy(said(chat_ctx, None), self._tools)
         self._turn_handling = options.check(deprecated.turn_handling(turn_handling, old))
         self._stt = models.STT.loaded_if_given(stt)
         self._vad = models.VAD.loaded_if_given(vad)
@@ -176,6 +177,8 @@ class Agent(InCharge, session_options.OptionsOfAgent):
     async def update_instructions(self, instructions: str | Instructions) -> None:
         """Replace the instructions, from the next reply on."""
         self._instructions = arguments.instructions(instructions)
+        if self._session is not None:
+            self._session.conversation.memory.set_up(self, self._instructions)
 
     def update_options(
         self,
@@ -191,28 +194,30 @@ class Agent(InCharge, session_options.OptionsOfAgent):
 
         None means none; what was never given is the session's.
         """
-        self._stt = _changed(self._stt, models.STT.loaded_if_given(stt))
-        self._vad = _changed(self._vad, models.VAD.loaded_if_given(vad))
-        self._llm = _changed(self._llm, models.LLM.loaded_if_given(llm))
-        self._tts = _changed(self._tts, models.TTS.loaded_if_given(tts))
-        self.expressive = _changed(self.expressive, session_options.expressive(expressive))
-        self._turn_handling = options.check(_changed(self._turn_handling, turn_handling))
+        self._stt = said(models.STT.loaded_if_given(stt), self._stt)
+        self._vad = said(models.VAD.loaded_if_given(vad), self._vad)
+        self._llm = said(models.LLM.loaded_if_given(llm), self._llm)
+        self._tts = said(models.TTS.loaded_if_given(tts), self._tts)
+        self.expressive = said(session_options.expressive(expressive), self.expressive)
+        self._turn_handling = options.check(said(turn_handling, self._turn_handling))
         if self._session is not None and self._session.current_agent is self:
             self._session.conversation.follow(self)
 
     async def update_tools(self, tools: list[llms.Tool | llms.Toolset]) -> None:
-        """Replace the tools, from the next reply on."""
-        self._tools = arguments.tools("tools", tools)
+        """Replace the tools, from the next reply on; calls of those it has not are forgotten."""
+        old, self._tools = self._tools, arguments.tools("tools", tools)
         if self._session is not None:
-            await self._session.conversation.toolsets.replaced(self)
+            await self._session.conversation.toolsets.replaced(self, old)
+        await self.update_chat_ctx(self._chat_ctx)
 
     async def update_chat_ctx(
         self, chat_ctx: llms.ChatContext, *, exclude_invalid_function_calls: bool = True
     ) -> None:
         """Replace what the agent remembers, from the next reply on; calls of tools it has not are
         left out, unless `exclude_invalid_function_calls` is False."""
-        tools = self._tools if exclude_invalid_function_calls else None
-        self._chat_ctx = _copy(chat_ctx, tools)
+        session = self._session
+        tools = session.conversation.toolsets.offered(self) if session else self._tools
+        self._chat_ctx = _copy(chat_ctx, tools if exclude_invalid_function_calls else None)
 
     def overrides(self, name: str) -> bool:
         """Whether a node or hook of this agent is not the default one."""
@@ -341,7 +346,3 @@ def _copy(
 
 def _snake(name: str) -> str:
     return "default_agent" if name == "Agent" else re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-def _changed(old: NotGivenOr[T], new: NotGivenOr[T]) -> NotGivenOr[T]:
-    return old if new is NOT_GIVEN else new

@@ -16,7 +16,7 @@ from livekit.agents.llm.chat_context import Instructions
 from antiphon.veil import veiled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from antiphon.agent import Agent
     from antiphon.session import AgentSession
@@ -52,6 +52,24 @@ class Memory:
         told = _veiled(item) if agent.confidential else item
         self._session.history.insert(told)
         return told
+
+    def set_up(
+        self,
+        agent: Agent,
+        instructions: Told | None = None,
+        *,
+        added: Sequence[str] = (),
+        removed: Sequence[str] = (),
+    ) -> None:
+        """Note what an agent was told and may call from now on: judges read it in the history."""
+        if instructions or added or removed:
+            item = llm.AgentConfigUpdate(
+                instructions=None if instructions is None else _text(instructions),
+                tools_added=list(added) or None,
+                tools_removed=list(removed) or None,
+                created_at=self.wall(),
+            )
+            self.write(item, agent)
 
     def forget(self, agent: Agent) -> None:
         """It is over: what it was told in confidence stays nowhere."""

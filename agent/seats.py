@@ -107,6 +107,7 @@ class Seats:
             created_at=talk.memory.wall(),
         )
         talk.session.history.insert(item)
+        talk.memory.set_up(new, new.instructions, added=talk.toolsets.names(new))
         talk.timeline.veil = veiled if new.confidential else str
         talk.mark("handoff", None, to=new.id)
         talk.tell("conversation_item_added", ConversationItemAddedEvent, item=item)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
+from antiphon import cancelling
 from antiphon.hooks import outcome
 from antiphon.pipeline.errors import NodeError, NodeTimeout
 
@@ -65,6 +66,11 @@ class Toolsets:
         tools = [*self.of_session(agent), *self.of_agent(agent)]
         return tools if not self._failed else list(self._able(tools))
 
+    def names(self, agent: Agent) -> list[str]:
+        """The functions that an agent's model is told of."""
+        tools = self.offered(agent)
+        return _functions([*tools, *(cancelling.TOOLS if cancelling.wanted(tools) else ())])
+
     def of_session(self, agent: Agent) -> list[llm.Tool | llm.Toolset]:
         """Those that `agent` shares with the others; its own MCP servers take the place of the
         session's."""
@@ -93,8 +99,12 @@ class Toolsets:
                 self._fail(toolset, error)
         self._conversation.session.deliver()
 
-    async def replaced(self, agent: Agent) -> None:
-        """The tools of an agent are others now."""
+    async def replaced(self, agent: Agent, old: list[llm.Tool | llm.Toolset]) -> None:
+        """The tools of an agent are others now than these."""
+        before, after = _functions(old), _functions(agent.tools)
+        added = [name for name in after if name not in before]
+        removed = [name for name in before if name not in after]
+        self._conversation.memory.set_up(agent, added=added, removed=removed)
         if self._conversation.seats.sits(agent):
             await self.open(agent)
             self.let_go()
@@ -178,6 +188,17 @@ def _parts(tools: Iterable[object]) -> Iterable[llm.Toolset]:
                 yield from _parts(toolset.tools)
             else:
                 yield toolset
+
+
+def _functions(tools: Iterable[llm.Tool | llm.Toolset]) -> list[str]:
+    """The names of the functions among these, and in the toolsets."""
+    found: list[str] = []
+    for tool in tools:
+        if isinstance(tool, llm.Toolset):
+            found += _functions(tool.tools)
+        elif isinstance(tool, llm.FunctionTool | llm.RawFunctionTool):
+            found.append(tool.info.name)
+    return found
 
 
 def _among(toolset: llm.Toolset, others: Iterable[llm.Toolset]) -> bool:

@@ -110,9 +110,10 @@ class TaskGroup(AgentTask[TaskGroupResult]):
 
     async def _go_through(self, step: str) -> Any:
         task = self._steps[step].make()
-        if task.tools or not task.chat_ctx.items:
-            await task.update_chat_ctx(self.remembered, exclude_invalid_function_calls=False)
+        blank = task.tools or not task.chat_ctx.items
         await task.update_tools([*task.tools, *self._way_back(task, step)])
+        if blank:
+            await task.update_chat_ctx(self.remembered, exclude_invalid_function_calls=False)
         if step not in self._visited:
             self._visited.append(step)
         try:

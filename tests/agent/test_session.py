@@ -72,7 +72,7 @@ def test_generate_reply_gives_the_model_its_instructions_and_the_users_words() -
     )
     check_answered(call)
     (asked,) = call.agent.asked  # type: ignore[attr-defined]
-    assert [item.text_content for item in asked.items] == ["Answer.\nBe brief.", "A question."]
+    assert [m.text_content for m in asked.messages()] == ["Answer.\nBe brief.", "A question."]
     assert call.messages[0].text_content == "A question."
 
 
@@ -288,7 +288,7 @@ def test_the_agents_own_context_is_before_the_conversation() -> None:
 
     call = hold(user(0.2, 0.8, "zaza"), agent=Knowing)
     (asked,) = call.agent.asked  # type: ignore[attr-defined]
-    assert [i.text_content for i in asked.items] == ["Answer.", "Known before.", "zaza"]
+    assert [m.text_content for m in asked.messages()] == ["Answer.", "Known before.", "zaza"]
     assert [m.text_content for m in call.messages][0] == "zaza"
 
 

@@ -74,7 +74,8 @@ def test_a_tool_is_run_while_its_preamble_is_spoken_and_its_result_is_answered()
 def test_both_histories_hold_the_call_and_its_output() -> None:
     call = hold(user(0.2, 0.8, "zaza"), agent=agent([calls("weather", city="Rome")], [TWO]))
     own = [item.type for item in call.agent.chat_ctx.items]
-    assert own == ["message", "function_call", "function_call_output", "message"]
+    assert own[0] == "agent_config_update"
+    assert own[1:] == ["message", "function_call", "function_call_output", "message"]
     shared = [item.type for item in call.session.history.items]
     assert shared == ["agent_handoff", *own]
 
