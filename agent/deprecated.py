@@ -167,11 +167,11 @@ def endpointing(new: NotGivenOr[T], old: Mapping[str, object]) -> NotGivenOr[T |
     return found or new
 
 
-def mcp_servers(old: Mapping[str, object]) -> list[mcp.MCPServer] | None:
-    """The servers that were named by themselves and not as toolsets."""
+def mcp_servers(old: Mapping[str, object]) -> NotGivenOr[list[mcp.MCPServer] | None]:
+    """The servers that were named by themselves and not as toolsets; an empty list is none."""
     servers = old.get("mcp_servers", NOT_GIVEN)
     if not given(servers):
-        return None
+        return NOT_GIVEN
     _warn("mcp_servers=", 'tools=[mcp.MCPToolset(id="…", mcp_server=…)]')
     return cast("list[mcp.MCPServer] | None", servers or None)
 

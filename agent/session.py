@@ -124,7 +124,7 @@ class AgentSession(
         self.polish, self.chunker = Polish(self.options.tts_text_transforms), tokenizer
         self.tools = arguments.tools("tools", said(tools, None))
         self.tool_handling = session_options.tool_handling(tool_handling)
-        self.mcp_servers = deprecated.mcp_servers(old)
+        self.mcp_servers = said(deprecated.mcp_servers(old), None)
         self.expressive = session_options.expressive(expressive)
         self.video_sampler = session_options.sampler(video_sampler)
         self.conn_options = options.connecting(conn_options)

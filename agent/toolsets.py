@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
 from antiphon import cancelling
+from antiphon.arguments import given, said
 from antiphon.hooks import outcome
 from antiphon.pipeline.errors import NodeError, NodeTimeout
 
@@ -72,14 +73,14 @@ class Toolsets:
         return _functions([*tools, *(cancelling.TOOLS if cancelling.wanted(tools) else ())])
 
     def of_session(self, agent: Agent) -> list[llm.Tool | llm.Toolset]:
-        """Those that `agent` shares with the others; its own MCP servers take the place of the
-        session's."""
+        """Those that `agent` shares with the others; its own MCP servers, also if it
+        is to have none, take the place of the session's."""
         session = self._conversation.session
-        servers = () if agent.mcp_servers else session.mcp_servers or ()
+        servers = () if given(agent.mcp_servers) else session.mcp_servers or ()
         return [*session.tools, *map(self._of_server, servers)]
 
     def of_agent(self, agent: Agent) -> list[llm.Tool | llm.Toolset]:
-        return [*agent.tools, *map(self._of_server, agent.mcp_servers or ())]
+        return [*agent.tools, *map(self._of_server, said(agent.mcp_servers, None) or ())]
 
     async def open(self, agent: Agent) -> None:
         """Set up what `agent` is going to need and is not open yet."""

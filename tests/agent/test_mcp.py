@@ -180,6 +180,18 @@ async def test_servers_may_be_given_as_they_are_to_the_session_or_the_agent() ->
     assert '"text":"3"' in output.output
 
 
+async def test_an_agent_that_is_to_have_no_servers_is_not_given_those_of_the_session() -> None:
+    async with serving("stdio") as server:
+        for none in (None, []):
+            with pytest.deprecated_call():
+                session: AgentSession[Any] = AgentSession(vad=None, mcp_servers=[server])
+                agent = Writer([], mcp_servers=none)
+            await session.start(agent)
+            await session.generate_reply(user_input="hello")
+            await session.aclose()
+            assert agent.offered == []
+
+
 async def test_tools_can_be_filtered_and_are_asked_for_again() -> None:
     async with serving("stdio") as server:
         toolset = MCPToolset(id="mcp", mcp_server=server)
