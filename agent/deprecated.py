@@ -17,17 +17,25 @@ from antiphon.pipeline.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Required
 
     from livekit import rtc
     from livekit.agents import (
+        ExpressiveOptions,
         KeytermsOptions,
         PreemptiveGenerationOptions,
         RecordingOptions,
         STTContextOptions,
         TurnHandlingOptions,
+        llm,
         mcp,
         room_io,
+        stt,
+        tts,
+        vad,
     )
+    from livekit.agents.llm.chat_context import Instructions
+    from livekit.agents.voice.tool_executor import ToolHandlingOptions
     from livekit.agents.voice.turn import TurnDetectionMode
 
 T = TypeVar("T")
@@ -41,6 +49,24 @@ class OldAgentArguments(TypedDict, total=False):
     max_endpointing_delay: NotGivenOr[float]
     allow_interruptions: NotGivenOr[bool]
     mcp_servers: NotGivenOr[list[mcp.MCPServer] | None]
+
+
+class AgentArguments(OldAgentArguments, total=False):
+    """All that `Agent` takes."""
+
+    instructions: Required[str | Instructions]
+    id: str | None
+    chat_ctx: NotGivenOr[llm.ChatContext | None]
+    tools: list[llm.Tool | llm.Toolset] | None
+    stt: NotGivenOr[stt.STT[Any] | str | None]
+    vad: NotGivenOr[vad.VAD | str | None]
+    turn_handling: NotGivenOr[TurnHandlingOptions | None]
+    tool_handling: NotGivenOr[ToolHandlingOptions]
+    llm: NotGivenOr[llm.LLM[Any] | llm.RealtimeModel | llm.DuplexModel | str | None]
+    tts: NotGivenOr[tts.TTS[Any] | str | None]
+    expressive: NotGivenOr[bool | ExpressiveOptions]
+    min_consecutive_speech_delay: NotGivenOr[float]
+    use_tts_aligned_transcript: NotGivenOr[bool]
 
 
 class OldSessionArguments(OldAgentArguments, total=False):

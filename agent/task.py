@@ -12,7 +12,10 @@ from antiphon.pipeline.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from typing_extensions import Unpack
+
     from antiphon.conversation import Conversation
+    from antiphon.deprecated import AgentArguments
 
 T = TypeVar("T")
 
@@ -25,7 +28,9 @@ class AgentTask(Agent, Generic[T]):
     (and without its tool calls, unless `preserve_function_call_history`).
     """
 
-    def __init__(self, *, preserve_function_call_history: bool = False, **agent: Any) -> None:
+    def __init__(
+        self, *, preserve_function_call_history: bool = False, **agent: Unpack[AgentArguments]
+    ) -> None:
         super().__init__(**agent)
         self._preserve_calls = preserve_function_call_history
         self._awaited = False

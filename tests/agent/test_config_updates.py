@@ -14,8 +14,8 @@ from livekit import agents as livekit
 import antiphon
 from antiphon import Agent, AgentSession, function_tool
 from antiphon.pipeline import clock
-from antiphon.simulate import ScriptedLLM, calls
-from tests.run_programs import HELLO, NAME, PROGRAMS, SOUP, Kit, waiter
+from antiphon.simulate import Calls, ScriptedLLM, calls
+from tests.run_programs import HELLO, PROGRAMS, SOUP, Kit, waiter
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -110,7 +110,7 @@ def called(context: llm.ChatContext) -> list[str]:
 
 
 async def test_calls_of_a_tool_that_was_taken_away_are_not_shown_to_the_model_again() -> None:
-    replies = [calls("weather").and_calls("traffic"), "Well."]
+    replies: list[str | Calls] = [calls("weather").and_calls("traffic"), "Well."]
     async with AgentSession(llm=ScriptedLLM(replies), vad=None, tools=[traffic]) as session:
         agent = Agent(instructions="", tools=[weather])
         await session.start(agent)

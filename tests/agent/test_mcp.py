@@ -181,8 +181,9 @@ async def test_servers_may_be_given_as_they_are_to_the_session_or_the_agent() ->
 
 
 async def test_an_agent_that_is_to_have_no_servers_is_not_given_those_of_the_session() -> None:
+    cases: list[list[MCPServer] | None] = [None, []]
     async with serving("stdio") as server:
-        for none in (None, []):
+        for none in cases:
             with pytest.deprecated_call():
                 session: AgentSession[Any] = AgentSession(vad=None, mcp_servers=[server])
                 agent = Writer([], mcp_servers=none)

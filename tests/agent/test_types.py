@@ -110,6 +110,12 @@ class Waiter(Agent):
             yield part
 
 
+def wrong() -> None:
+    """What a checker must refuse; never called."""
+    AgentTask[str](instructions=3)  # type: ignore[arg-type]
+    AgentTask[str](instruction="Ask.")  # type: ignore[call-arg]
+
+
 @function_tool
 async def closing_time() -> str:
     """Tell when the kitchen closes."""

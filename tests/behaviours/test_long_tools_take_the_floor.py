@@ -118,7 +118,9 @@ def test_a_task_in_the_foreground_may_use_tools_in_the_foreground() -> None:
     async def outer(context: RunContext[Any]) -> str:
         """Awaits a task in the foreground."""
         async with context.foreground():
-            return await Task(call=call, steps=[[calls("inner")], [THREE]], tools=[inner])
+            steps = [[calls("inner")], [THREE]]
+            # Its other base takes `call` and `steps`.
+            return await Task(call=call, steps=steps, tools=[inner])  # type: ignore[call-arg]
 
     hold(
         user(0.2, 0.8, "zaza"),
