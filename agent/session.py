@@ -304,8 +304,9 @@ class AgentSession(
         self.conversation.observe(o.Clear())
 
     def reset_away_timer(self) -> None:
-        """Count the time in which nobody says anything from now."""
-        self.conversation.states.watch()
+        """Count the time in which nobody says anything from now; who was away is back."""
+        self.conversation.states.present()
+        self.deliver()
 
     # Reporting.
 

@@ -61,7 +61,6 @@ class Notes:
         self.log: list[logging.LogRecord] = []  # errors that the session logged
         self.strays: list[str] = []  # tasks that would not end, by name
         self._transcript = Transcript()
-        self._user_since = 0.0
         self._logged = _Errors(self.log)
 
     # For the test.
@@ -138,8 +137,6 @@ class Notes:
     def note(self, record: Record) -> None:
         """Read one record of the timeline."""
         self._transcript.note(record)
-        if record.kind == "user_is":
-            self._user_since = float(str(record.detail["since"]))
 
     def note_sound(self, began: float, pcm: memoryview) -> None:
         """These samples were played, from loop time `began` on."""
@@ -152,7 +149,8 @@ class Notes:
             if name == "agent_state_changed":
                 self.states.append(State("agent", event.new_state, round(now, 6)))
             elif name == "user_state_changed":
-                since = now if event.new_state == "away" else self._user_since
+                began = self.session.conversation.memory.wall(self.start)
+                since = event.created_at - began  # a voice is noticed some frames after it began
                 self.states.append(State("user", event.new_state, round(since, 6)))
 
         return note

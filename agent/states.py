@@ -66,11 +66,25 @@ class States:
             self._away.cancel()
             self._away = None
 
+    def present(self) -> None:
+        """The user has given a sign of life that is not a word."""
+        if self.user == "away":
+            self.user_is("listening", asyncio.get_running_loop().time())
+        else:
+            self.watch()
+
+    def tool_ended(self) -> None:
+        """A tool that may have been waited for has ended."""
+        if self._away is None:
+            self.watch()
+
     def watch(self) -> None:
-        """Begin to wait for a word, where both sides are silent."""
+        """Begin to wait for a word, where both sides are silent and no tool is waited for."""
         self.close()
-        patience = self._conversation.session.options.user_away_timeout
-        if patience is not None and self.agent == self.user == "listening":
+        talk = self._conversation
+        patience = talk.session.options.user_away_timeout
+        silent = self.agent == self.user == "listening" and not talk.tools.searching
+        if patience is not None and silent:
             self._away = asyncio.get_running_loop().call_later(patience, self._leave)
 
     def _leave(self) -> None:

@@ -63,10 +63,15 @@ class Toolbox:
 
     @property
     def busy(self) -> bool:
-        """The same, or a tool in the background may give something; one that waits for an
-        `AgentTask` does not, and so waits for the user."""
+        """The same, or a tool in the background may give something."""
+        return self.due or self.searching
+
+    @property
+    def searching(self) -> bool:
+        """A tool in the background may give something; one that waits for an `AgentTask` does not,
+        and so waits for the user."""
         below = self._conversation.seats.below
-        return self.due or any(r.reports and not below(r.agent) for r in self.running)
+        return any(running.reports and not below(running.agent) for running in self.running)
 
     def offered(self, names: NotGivenOr[list[str]] = NOT_GIVEN) -> llm.ToolContext:
         """What a reply may call: the agent's tools and the session's, or only those named.
@@ -243,6 +248,7 @@ class Toolbox:
         self._report(running, outcome)
         if not running.reports:
             running.work.answer(outcome)
+        self._conversation.states.tool_ended()
         self._conversation.stir()
         self._conversation.session.deliver()
 
