@@ -252,7 +252,7 @@ class Speaking:
                     raise RuntimeError("this speech does not allow interruptions; pass force=True")
                 break
             ending.append(reply)
-        for reply in [r for r in self._replies if r.resting]:
+        for reply in [r for r in self._replies if r.resting and not self._waits_below(r)]:
             if force or reply.kind is not Kind.PROTECTED:
                 reply.cut()
         for reply in reversed(ending):  # the last first, so that none of them gets the floor
