@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
 from antiphon.function_tools import function_tool
+from antiphon.pipeline.errors import NodeTimeout
+from antiphon.pipeline.streams import Scope
 from antiphon.task import AgentTask
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("antiphon.workflows")
 
+SUMMARY_LIMIT: Final = 30.0  # seconds that the model may take to sum up
 OUT_OF_SCOPE: Final = "out_of_scope"
 BACK: Final = (
     "Call this when the user wants to change what an earlier step has asked for, with the ids of "
@@ -165,12 +169,13 @@ class TaskGroup(AgentTask[TaskGroupResult]):
         asked = llm.ChatContext.empty()
         asked.add_message(role="system", content=SUMMARISE)
         asked.add_message(role="user", content="\n".join(map(_line, told)))
-        try:
-            response = await self.llm.chat(chat_ctx=asked).collect()
-        except Exception as error:
-            logger.warning("no summary of %s: %s; all of it is kept", self.id, error)
-            return
-        if summary := response.text.strip():
+        async with Scope("summary") as scope:
+            asking = scope.start("model", _answer(self.llm, asked))
+            done, _ = await asyncio.wait([asking], timeout=SUMMARY_LIMIT)
+            summary = asking.result() if done else NodeTimeout.after("the model", SUMMARY_LIMIT)
+        if isinstance(summary, Exception):
+            logger.warning("no summary of %s: %s; all of it is kept", self.id, summary)
+        elif summary:
             known = {item.id for item in told}
             kept = [item for item in self.remembered.items if item.id not in known]
             message = llm.ChatMessage(
@@ -181,6 +186,13 @@ class TaskGroup(AgentTask[TaskGroupResult]):
             )
             self._chat_ctx = llm.ChatContext(kept)
             self._chat_ctx.insert(message)
+
+
+async def _answer(model: llm.LLM[Any], asked: llm.ChatContext) -> str | Exception:
+    try:
+        return (await model.chat(chat_ctx=asked).collect()).text.strip()
+    except Exception as error:
+        return error
 
 
 def _told(item: llm.ChatItem) -> bool:

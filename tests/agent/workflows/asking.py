@@ -11,6 +11,8 @@ from tests.scripted_tools import Caller, calls
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tests.scripted import Act
+
 BEFORE, AFTER = sentence(500), sentence(510)
 TURNS = ("zaza", "zeze", "zizi", "zozo", "zuzu")
 
@@ -30,9 +32,13 @@ def scripted(task: AgentTask[Any], call: Call, steps: Sequence[Sequence[Any]]) -
 
 
 def ask(
-    make: Callable[[Call], AgentTask[Any]], said: Sequence[str] = TURNS[:2]
+    make: Callable[[Call], AgentTask[Any]],
+    said: Sequence[str] = TURNS[:2],
+    *more: list[Act],
+    **options: Any,
 ) -> tuple[Call, list[Any]]:
     """The caller says each of `said`, six seconds apart; the first makes the agent start the task.
+    There may be `more` acts.
 
     Returns the call and what came of the task.
     """
@@ -48,7 +54,8 @@ def ask(
         return "done"
 
     turns = [user(0.2 + 6 * n, 0.8 + 6 * n, text) for n, text in enumerate(said)]
-    hold(*turns, agent=lambda c: Caller(c, [[BEFORE, calls("start")], [AFTER]], [start]), call=call)
+    steps = [[BEFORE, calls("start")], [AFTER]]
+    hold(*turns, *more, agent=lambda c: Caller(c, steps, [start]), call=call, **options)
     return call, came
 
 

@@ -17,11 +17,14 @@ from antiphon.beta.workflows import (
     TaskGroup,
     TaskGroupResult,
 )
+from antiphon.simulate import ScriptedLLM
 from antiphon.workflows import cards
 from tests.agent.workflows.asking import AFTER, TURNS, ask, calls, check, scripted, sentence
 from tests.scripted_tools import story
 
 if TYPE_CHECKING:
+    from livekit.agents import llm
+
     from tests.scripted import Call
 
 NAME, EMAIL, AGAIN = (sentence(first) for first in (600, 610, 620))
@@ -150,3 +153,59 @@ def test_a_whole_card_is_asked_for_part_by_part(monkeypatch: pytest.MonkeyPatch)
     )
     assert "4111" not in repr(card)
     assert not any("4111" in record.json() for record in call.session.timeline.records)
+
+
+# What is left of a group for the agent that waited.
+
+SUMMARY = "The user is Ada."
+
+
+def summed_up(model: ScriptedLLM, **options: Any) -> tuple[Call, list[str], list[Any]]:
+    """A group of two tasks that is summed up by `model`; the texts that the agent then knows."""
+    call, came = ask(
+        lambda call: group(
+            call, [[[NAME], [ADA]]], [[[EMAIL], [MAIL]]], summarize_chat_ctx=True, **options
+        ),
+        TURNS[:3],
+        llm=model,
+        until=60.0,
+    )
+    last = call.agent.requests[-1].context  # type: ignore[attr-defined]
+    return call, [message.text_content or "" for message in last.messages()], came
+
+
+def test_all_that_was_said_in_a_group_is_one_message_for_the_agent_that_waited() -> None:
+    call, texts, came = summed_up(ScriptedLLM([SUMMARY]))
+    check(call)
+    assert texts[-1] == f"<chat_history_summary>\n{SUMMARY}\n</chat_history_summary>"
+    assert not {NAME, EMAIL, "zeze", "zizi"} & set(texts)
+    assert came[0].task_results["name"] == GetNameResult("Ada")
+    said = [message.text_content for message in call.messages]
+    assert {NAME, EMAIL, "zeze", "zizi"} < set(said)  # the session's history has it all
+
+
+def test_a_summary_is_made_of_what_was_said_and_what_the_tools_were_called_with() -> None:
+    model = ScriptedLLM([SUMMARY])
+    summed_up(model)
+    [asked] = model.asked
+    told = asked.messages()[-1].text_content or ""
+    lines = ("user: zeze", f"assistant: {NAME}", "called update_name", "Ada", "a@b.org")
+    assert all(line in told for line in lines)
+
+
+def test_a_group_is_not_lost_when_it_cannot_be_summed_up() -> None:
+    def broken(_: llm.ChatContext) -> str:
+        raise OSError("no model")
+
+    for model in (ScriptedLLM(broken), ScriptedLLM([""])):
+        call, texts, came = summed_up(model)
+        assert {NAME, EMAIL, "zeze", "zizi"} < set(texts)
+        assert came[0].task_results["mail"] == GetEmailResult("a@b.org")
+        assert story(call)[-1] == f"assistant: {AFTER}"
+
+
+def test_a_model_that_never_sums_up_holds_the_group_for_a_while_only() -> None:
+    call, texts, came = summed_up(ScriptedLLM([SUMMARY], first_token=1e6))
+    assert {NAME, EMAIL, "zeze", "zizi"} < set(texts)
+    assert came[0].task_results["mail"] == GetEmailResult("a@b.org")
+    assert story(call)[-1] == f"assistant: {AFTER}"
