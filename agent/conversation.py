@@ -267,7 +267,7 @@ class Conversation(Stirring):
 
     def caption(self, reply: Reply) -> None:
         if self.session.captions.wanted:
-            self.session.captions.show(reply.step.said())
+            self.session.captions.show(self.timeline.veil(reply.step.said()))
 
     def work(self, reply: Reply, step: Step) -> Work:
         return self.tools.work(reply, step)

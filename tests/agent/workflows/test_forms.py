@@ -9,6 +9,7 @@ import pytest
 
 from antiphon.beta import workflows as w
 from antiphon.llm import FunctionCall, FunctionCallOutput, ToolError
+from tests.agent.test_session_nodes import Captions
 from tests.agent.workflows.asking import AFTER, TURNS, ask, calls, check, scripted, sentence
 from tests.scripted_tools import story
 
@@ -145,6 +146,23 @@ def test_a_card_number_is_in_no_history_event_or_record() -> None:
         assert "1111" not in line or "call_id" in line.split("1111")[0]
     given = [i for i in call.session.history.items if isinstance(i, FunctionCall)]
     assert any(i.arguments == '{"card_number": "\\u2022"}' for i in given)
+
+
+def test_live_captions_show_no_number_of_a_card() -> None:
+    captions = Captions()
+
+    def make(call: Any) -> Any:
+        call.session.output.transcription = captions
+        steps: list[Any] = [
+            ["Is it four one one two? Please say."],
+            [calls("decline_card_capture")],
+        ]
+        return scripted(w.GetCardNumberTask(), call, steps)
+
+    call, _ = ask(make)
+    assert "Is it four one one two? Please say.".split() == call.heard[6:14]
+    shown = [segment.split() for segment in captions.segments]
+    assert "Is it • • • •? Please say.".split() in shown
 
 
 def test_a_second_number_that_differs_is_no_confirmation() -> None:
