@@ -110,6 +110,8 @@ class Fuzzed:
         return at(move.at, lambda call: self.apply(move, call))
 
     def apply(self, move: Move, call: Call) -> None:
+        if call.reported("close"):
+            return  # a model that kept failing has ended it
         session, speech = call.session, call.session.current_speech
         match move.what:
             case "say" | "protected":
