@@ -240,17 +240,18 @@ class Conversation(Stirring):
     def remember(self, reply: Reply, step: Step) -> None:
         """History gets what was heard of a step, once, when it leaves the floor."""
         said, source = self.timeline.veil(step.said()), step.source
+        self.session.captions.end(said)
         if not (said.strip() and isinstance(source, Said) and source.remembered):
-            self.session.captions.end(said)
             return
         message = llm.ChatMessage(
+            id=source.id,
             role="assistant",
             content=[said.strip()],
+            extra=source.answer.extra,
             interrupted=reply.interrupted or reply.error is not None,
             created_at=self.memory.wall(step.granted_at),
             metrics=self.delays.of_step(step, source.voice.agent),
         )
-        self.session.captions.end(said)
         self.speaking.handle(reply).added(message)
         self.memory.write(message, source.voice.agent)
         if self.output is None or not reply.interrupted:

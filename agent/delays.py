@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -14,10 +15,11 @@ if TYPE_CHECKING:
 
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
+    from antiphon.nodes.llm import Answer
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.step import Step
 
-Part = Literal["llm_node_ttft", "llm_node_ttfs", "tts_node_ttfb", "e2e_latency"]
+Part = Literal["llm_node_ttft", "llm_node_ttfs", "tts_node_ttfb", "playback_latency", "e2e_latency"]
 
 logger = logging.getLogger("antiphon.turn")
 
@@ -26,6 +28,7 @@ PARTS_OF_A_STEP: Final[tuple[tuple[Part, str, str], ...]] = (
     ("llm_node_ttft", "model_called", "first_token"),
     ("llm_node_ttfs", "model_called", "first_chunk"),
     ("tts_node_ttfb", "first_chunk", "first_sound"),
+    ("playback_latency", "audible", "playing"),
     ("e2e_latency", "last_voice", "audible"),
 )
 
@@ -81,6 +84,13 @@ class Delays:
         self._conversation.mark("delay", reply, parts=parts, total=total)
         logger.info("turn %s answered after %.3f s", reply.turn, total)
 
+    def begun(self, _: object) -> None:
+        """An output that is not ours says that it has begun to play what it was given."""
+        talk = self._conversation
+        reply = talk.speaking.with_gen(talk.machine.gen)
+        if reply is not None and "audible" in reply.step.marked:
+            reply.step.marked.setdefault("playing", asyncio.get_running_loop().time())
+
     def of_turn(self, turn: int) -> llm.MetricsReport:
         """What is known of a turn of the user's; times of day in seconds since the epoch."""
         marks, wall = self._of_turn.get(turn, {}), self._conversation.memory.wall
@@ -107,7 +117,7 @@ class Delays:
             found["started_speaking_at"] = wall(marks["audible"])
             found["stopped_speaking_at"] = wall()
         if isinstance(step.source, Generated):
-            found = {**found, **_model("llm_metadata", agent.llm)}
+            found = {**found, **_of(step.source.answer), **_model("llm_metadata", agent.llm)}
         return {**found, **_model("tts_metadata", agent.tts)}
 
     def stopping(self, reply: Reply, now: float) -> None:
@@ -120,6 +130,16 @@ class Delays:
         ):
             voice, detection = now - self.voice_at, now - self._detected_at
             self._conversation.mark("stopped", reply, voice=voice, detection=detection)
+
+
+def _of(answer: Answer) -> llm.MetricsReport:
+    """What a model tells of its answer."""
+    found: llm.MetricsReport = {}
+    if answer.tokens_per_second is not None:
+        found["llm_node_tps"] = answer.tokens_per_second
+    if answer.request_ids:
+        found["provider_request_ids"] = list(answer.request_ids)
+    return found
 
 
 def _model(name: str, model: Any) -> llm.MetricsReport:

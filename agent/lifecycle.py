@@ -113,6 +113,11 @@ class Run:
         output = self._session.output
         sink = output.audio if output.audio_enabled else None
         if sink is not self._sink:
+            begun = self.conversation.delays.begun
+            if self._sink is not None:
+                self._sink.off("playback_started", begun)
+            if sink is not None:
+                sink.on("playback_started", begun)
             self._sink = sink
             self.speaker = self._adapt(sink)
 

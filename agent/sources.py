@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Final, Literal
 
-from livekit.agents import llm
+from livekit.agents import llm, utils
 
 from antiphon.function_tools import effect_of
 from antiphon.nodes.edge import items
-from antiphon.nodes.llm import continued, thoughts
+from antiphon.nodes.llm import Answer, continued, thoughts
 from antiphon.nodes.tts import sounds
 from antiphon.pipeline.calls import Call
 from antiphon.pipeline.source import VoiceDisabled
@@ -65,6 +65,8 @@ class Said:
     def __init__(
         self, voice: Voice, text: str | AsyncIterable[str], *, name: str, remembered: bool = True
     ) -> None:
+        self.id = utils.shortuuid("item_")  # in the history; like LiveKit's
+        self.answer = Answer()
         self.name = name  # in the timeline
         self.remembered = remembered  # in the history
         self.voice = voice
@@ -163,7 +165,9 @@ class Generated(Said):
     def _asked(self, context: llm.ChatContext) -> AsyncGenerator[Thought, None]:
         agent, settings = self.voice.agent, self.voice.settings
         return thoughts(
-            lambda: agent.llm_node(context, self.tools.flatten(), settings), self._called
+            lambda: agent.llm_node(context, self.tools.flatten(), settings),
+            self._called,
+            self.answer,
         )
 
     def _called(self, wanted: llm.FunctionToolCall) -> Call | None:

@@ -103,6 +103,7 @@ class StepWork:
         while name in known:
             name, number = f"{wanted.call_id}_{number}", number + 1
         item = llm.FunctionCall(
+            id=f"{self.source.id}/fnc_{len(self._outcomes)}",  # with the words of its step
             call_id=name,
             name=wanted.name,
             arguments=wanted.arguments or "{}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,43 @@ async def chat(
             yield chunk
 
 
+class Answer:
+    """What a model tells of its answer beside the text. `extra` is the provider's own, to be given
+    back to it. Mutable state: that, and when the text came."""
+
+    def __init__(self) -> None:
+        self.request_ids: list[str] = []
+        self.extra: dict[str, Any] = {}
+        self._tokens: int | None = None
+        self._texts: list[float] = []  # loop times of the first text and the last
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """From the first text to the last; None where the model counts none, or there is one."""
+        if self._tokens is None or len(self._texts) < 2:
+            return None
+        begin, end = self._texts
+        return self._tokens / (end - begin) if end > begin else None
+
+    def note(self, chunk: Chunk) -> None:
+        """Take note of a chunk."""
+        text: str | None = chunk if isinstance(chunk, str) else None
+        if isinstance(chunk, llm.ChatChunk):
+            if chunk.id and chunk.id not in self.request_ids:
+                self.request_ids.append(chunk.id)
+            if chunk.usage is not None:
+                self._tokens = chunk.usage.completion_tokens
+            if chunk.delta is not None:
+                self.extra.update(chunk.delta.extra or {})
+                text = chunk.delta.content
+        if text:
+            self._texts[1:] = [asyncio.get_running_loop().time()]
+
+
 async def thoughts(
-    call: Callable[[], object], called: Callable[[llm.FunctionToolCall], Call | None]
+    call: Callable[[], object],
+    called: Callable[[llm.FunctionToolCall], Call | None],
+    answer: Answer,
 ) -> AsyncGenerator[Thought, None]:
     """What of an `llm_node`'s chunks the reply engine reads: text, ends of segments, tool calls.
 
@@ -49,6 +85,7 @@ async def thoughts(
     chunks: AsyncIterator[Chunk] = await opened(call, single=(str, llm.ChatChunk, FlushSentinel))
     try:
         async for chunk in chunks:
+            answer.note(chunk)
             match chunk:
                 case str():
                     if chunk:

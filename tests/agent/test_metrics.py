@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from livekit.agents import metrics
 
-from antiphon import Agent, AgentSession
+from antiphon import Agent, AgentSession, llm
 from antiphon.simulate import ScriptedLLM
+from tests.agent.test_session_nodes import Foreign
 from tests.scripted import Call, Plain, at, check, hold, sentence, user
 from tests.scripted_models import in_turn, modelled
 
 if TYPE_CHECKING:
-    from livekit.agents import llm
+    from collections.abc import AsyncGenerator
+
+    from livekit import rtc
 
 ONE, TWO = sentence(0), sentence(10)
 
@@ -60,6 +63,59 @@ def test_what_nobody_asked_for_has_no_end_to_end_latency() -> None:
     measured = call.messages[0].metrics
     assert "e2e_latency" not in measured
     assert "llm_metadata" not in measured
+
+
+class Metered(Plain):
+    """Its model says what it used, and how its provider calls the request."""
+
+    async def llm_node(  # type: ignore[override]  # the plain one gives text
+        self, *_: object
+    ) -> AsyncGenerator[llm.ChatChunk, None]:
+        for token in ONE.split():
+            await asyncio.sleep(0.1)
+            delta = llm.ChoiceDelta(role="assistant", content=token + " ", extra={"proof": token})
+            yield llm.ChatChunk(id="request-7", delta=delta)
+        used = llm.CompletionUsage(completion_tokens=12, prompt_tokens=1, total_tokens=13)
+        yield llm.ChatChunk(id="request-7", usage=used)
+
+
+def test_an_answer_knows_how_fast_its_model_was_and_by_what_name_its_provider_knows_it() -> None:
+    call = hold(
+        user(0.2, 0.8, "zaza"),
+        agent=lambda call: Metered(call.caller, call.voice),
+        turn_handling=PLAIN_TURN,
+    )
+    check(call)
+    measured = call.messages[1].metrics
+    assert measured["llm_node_tps"] == pytest.approx(12 / (0.1 * (len(ONE.split()) - 1)))
+    assert measured["provider_request_ids"] == ["request-7"]
+    assert call.messages[1].extra == {"proof": ONE.split()[-1]}  # it is given back to the provider
+
+
+def test_what_a_model_does_not_tell_is_not_made_up() -> None:
+    call = hold(user(0.2, 0.8, "zaza"), agent=lambda call: Plain(call.caller, call.voice, [ONE]))
+    check(call)
+    assert not {"llm_node_tps", "provider_request_ids"} & set(call.messages[1].metrics)
+
+
+class Distant(Foreign):
+    """An output that plays later than it is given something, and says when it begins."""
+
+    async def capture_frame(self, frame: rtc.AudioFrame) -> None:
+        if not self._open:
+            loop = asyncio.get_running_loop()
+            loop.call_later(0.3, lambda: self.on_playback_started(created_at=loop.time()))
+        await super().capture_frame(frame)
+
+
+def test_an_answer_knows_how_late_its_output_began_to_play_where_the_output_tells() -> None:
+    def attach(call: Call) -> None:
+        call.session.output.audio = Distant()
+
+    call = hold(at(0.0, attach), user(0.2, 0.8, "zaza"), agent=modelled)
+    assert call.messages[1].metrics["playback_latency"] == pytest.approx(0.3)
+    silent = hold(user(0.2, 0.8, "zaza"), agent=modelled)
+    assert "playback_latency" not in silent.messages[1].metrics
 
 
 def test_messages_name_the_models_they_were_made_with() -> None:

@@ -335,23 +335,3 @@ def test_a_task_awaited_where_nothing_waits_for_it_is_refused() -> None:
         call=call,
     )
     assert errors == ["refused"]
-
-
-@pytest.mark.parametrize("force", [False, True])
-def test_interrupting_a_task_leaves_what_the_agent_that_waits_has_still_to_say(force: bool) -> None:
-    call = Call()
-
-    @function_tool
-    async def name() -> str:
-        """Ask for the name."""
-        return "the name is " + await Asks(call)
-
-    hold(
-        user(0.2, 0.8, "zaza"),
-        at(4.0, lambda call: call.session.interrupt(force=force)),
-        user(6.0, 6.6, "zeze"),
-        agent=first([ONE, calls("name")], [THREE], tools=[name]),
-        call=call,
-    )
-    check(call)
-    assert story(call)[-2:] == ["output: the name is zeze", f"assistant: {THREE}"]

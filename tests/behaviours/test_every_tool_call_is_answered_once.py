@@ -80,6 +80,17 @@ def test_both_histories_hold_the_call_and_its_output() -> None:
     assert shared == ["agent_handoff", *own]
 
 
+def test_the_words_and_the_calls_of_one_step_are_one_message_to_the_provider() -> None:
+    two: list[Part] = [ONE, calls("weather", "a", city="Rome"), calls("weather", "b", city="Oslo")]
+    call = hold(user(0.2, 0.8, "zaza"), agent=agent(two, [TWO]))
+    check(call)
+    context = call.agent.requests[1].context  # type: ignore[attr-defined]
+    sent, _ = context.to_provider_format("openai")
+    assert [message["role"] for message in sent] == ["system", "user", "assistant", "tool", "tool"]
+    assert [wanted["id"] for wanted in sent[2]["tool_calls"]] == ["a", "b"]
+    assert sent[2]["content"] == ONE
+
+
 def test_calls_of_one_step_run_side_by_side_and_are_answered_in_their_order() -> None:
     @function_tool
     async def slow() -> str:

@@ -250,6 +250,20 @@ def test_a_model_that_fails_in_a_task_leaves_it_waiting_for_the_next_answer() ->
     assert came == ["zizi"]
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_interrupting_a_task_leaves_what_the_agent_that_waits_has_to_say(force: bool) -> None:
+    came: list[Any] = []
+    call = hold(
+        user(0.2, 0.8, "zaza"),
+        at(4.0, lambda call: call.session.interrupt(force=force)),
+        user(6.0, 6.6, "zeze"),
+        agent=asking(Asks, came),
+    )
+    check(call)
+    assert came == ["zeze"]
+    assert story(call)[-1].startswith("assistant:")
+
+
 @pytest.mark.parametrize("moment", range(700))
 def test_an_interruption_at_any_moment_of_a_task_wedges_nothing(moment: int) -> None:
     came: list[Any] = []

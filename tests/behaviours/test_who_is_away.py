@@ -34,7 +34,9 @@ def test_after_the_tool_the_whole_time_is_waited() -> None:
         until=60.0,
     )
     last = call.records("gone")[-1].t
-    assert of_user(call)[-1] == ("away", pytest.approx(last + 5.0))
+    state, since = of_user(call)[-1]
+    assert state == "away"
+    assert since == pytest.approx(last + 5.0)
 
 
 def test_a_sign_of_life_brings_an_absent_user_back() -> None:

@@ -54,7 +54,7 @@ def ask(
         return "done"
 
     turns = [user(0.2 + 6 * n, 0.8 + 6 * n, text) for n, text in enumerate(said)]
-    steps = [[BEFORE, calls("start")], [AFTER]]
+    steps: list[Sequence[Any]] = [[BEFORE, calls("start")], [AFTER]]
     hold(*turns, *more, agent=lambda c: Caller(c, steps, [start]), call=call, **options)
     return call, came
 
