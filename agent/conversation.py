@@ -20,7 +20,7 @@ from antiphon.delays import Delays
 from antiphon.end_of_turn import EndOfTurn
 from antiphon.events import ConversationItemAddedEvent, UserInputTranscribedEvent
 from antiphon.faults import Faults
-from antiphon.hearing import Hearing
+from antiphon.hearing import Hearing, gives_interims
 from antiphon.idle import Idle
 from antiphon.memory import Memory
 from antiphon.pipeline import observations as o
@@ -37,6 +37,7 @@ from antiphon.stirring import Stirring
 from antiphon.tools import Toolbox
 from antiphon.toolsets import Toolsets
 from antiphon.turn_limit import TurnLimit
+from antiphon.unbuilt import Unbuilt
 from antiphon.usage import Usage
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Conversation(Stirring):
         self.pace = Pace()
         self.limits = Limits()
         self.draft_sound = bool(self.options["preemptive_generation"]["preemptive_tts"])
-        self.line = Line(self.observe, session.options.min_consecutive_speech_delay)
+        self.line = Line(self.observe, session.options.gap(agent))
         self.machine = Turns(self._rules(agent))
         self._loop = asyncio.get_running_loop()
         self.memory = Memory(session)
@@ -90,6 +91,7 @@ class Conversation(Stirring):
         self.limit = TurnLimit(self, scope)
         self.end_of_turn = EndOfTurn(self, scope)
         self.usage = Usage(self)
+        self.unbuilt = Unbuilt()
         self._inbox: deque[o.Observation] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -113,11 +115,13 @@ class Conversation(Stirring):
         """Go by the options as they are now."""
         self.options = self._options(agent)
         self.machine.rules = self._rules(agent)
+        self.line.gap = self.session.options.gap(agent)
+        self.unbuilt.tell(self.session, agent, self.options)
 
     def _rules(self, agent: Agent) -> Rules:
         patience = self.session.options.transcription_timeout
         return options.rules(
-            self.options, interim_results=_interim_results(agent), transcription_timeout=patience
+            self.options, interim_results=gives_interims(agent), transcription_timeout=patience
         )
 
     def _options(self, agent: Agent) -> Options:
@@ -343,7 +347,3 @@ class Conversation(Stirring):
     def _holder_number(self) -> int | None:
         holder = self.speaking.with_gen(self.machine.gen)
         return holder.number if holder else None
-
-
-def _interim_results(agent: Agent) -> bool:
-    return agent.stt is None or agent.stt.capabilities.interim_results is not False

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from livekit import rtc
 from livekit.agents import ModelSettings, stt, vad
 
+from antiphon.deafness import Deafness, silent
 from antiphon.detecting import RETRY, Detecting
 from antiphon.nodes.edge import closed, opened
 from antiphon.nodes.stt import FLUSHES
@@ -48,6 +49,7 @@ class Hearing:
         self._audio: Stream[rtc.AudioFrame] | None = None
         self._flushes: list[Callable[[], None]] = []
         self._detecting = Detecting(scope, lambda: conversation.faults, self._on_edge)
+        self._deafness = Deafness(conversation)
         self._stt: stt.STT[Any] | None = None
         self._recognising: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -113,12 +115,15 @@ class Hearing:
 
     def hear(self, frame: rtc.AudioFrame) -> None:
         """One frame of the user's audio, of any rate; never waits."""
+        if deaf := self._deafness.whole:
+            frame = silent(frame)
         if self._audio is not None and not self._audio.ended:
             if self._audio.size > BEHIND * 1000:
                 logger.warning("the recogniser is %g s behind; audio is skipped", BEHIND)
                 self._audio.close()
             else:
-                self._audio.put_nowait(frame)
+                unheard = not deaf and self._deafness.of_words
+                self._audio.put_nowait(silent(frame) if unheard else frame)
         self._detecting.hear(frame)
 
     def flush(self) -> None:
@@ -228,6 +233,11 @@ class Hearing:
         conversation.observe(Transcript(text, final, language, answers))
         if final and self._final is not None and not self._final.done():
             self._final.set_result(None)
+
+
+def gives_interims(agent: Agent) -> bool:
+    """Whether its recogniser says what it hears before somebody has finished."""
+    return agent.stt is None or agent.stt.capabilities.interim_results is not False
 
 
 def _text(event: stt.SpeechEvent) -> str:

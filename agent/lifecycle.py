@@ -81,6 +81,7 @@ class Run:
         if (console := CONSOLE.get()) is not None:
             console.attach(self._session)
         self.attach()
+        talk.unbuilt.tell(self._session, self._agent, talk.options)
         self._session.captions.start(self._scope)
         await talk.toolsets.open(self._agent)
         if self._closing is not None:

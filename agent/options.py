@@ -51,14 +51,14 @@ class Options(TypedDict):
 
 
 # Ours where they differ from LiveKit's (in brackets): sound only pauses, so it may pause early
-# [0.5], a pause that was for nothing ends sooner [2.0], and the first chunk of a prepared reply is
-# synthesised too [False].
+# [0.5], a pause that was for nothing ends sooner [2.0], words over a speech that must not be
+# interrupted are kept [True], and the first chunk of a prepared reply is synthesised too [False].
 DEFAULTS: Final[Options] = {
     "turn_detection": None,
     "endpointing": {"mode": "fixed", "min_delay": 0.5, "max_delay": 3.0, "alpha": 0.9},
     "interruption": {
         "enabled": True,
-        "discard_audio_if_uninterruptible": True,
+        "discard_audio_if_uninterruptible": False,
         "min_duration": 0.2,
         "min_words": 0,
         "resume_false_interruption": True,

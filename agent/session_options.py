@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from livekit.agents.voice.turn import TurnDetectionMode
 
+    from antiphon.agent import Agent
     from antiphon.nodes.polish import Transform
     from antiphon.options import Options
 
@@ -94,6 +95,8 @@ class SessionOptions:
     def __post_init__(self) -> None:
         for name, check in _SIMPLE.items():
             check(name, getattr(self, name))
+        if self.ivr_detection:
+            raise ArgumentError("ivr_detection=True: not built yet; it comes with telephony")
 
     def update(self, changed: TurnHandlingOptions | None, keyterms: NotGivenOr[list[str]]) -> None:
         """Put in what `update_options` was given."""
@@ -102,6 +105,10 @@ class SessionOptions:
             self.stt_context_options["keyterms"] = list(keyterms)
         self.turn_handling = options.resolve(self.turn_handling, changed)
         self.endpointing_overrides.update(options.endpointing(changed))
+
+    def gap(self, agent: Agent) -> float:
+        """Seconds between two speeches while that agent is in charge."""
+        return said(agent.min_consecutive_speech_delay, self.min_consecutive_speech_delay)
 
     @property
     def endpointing(self) -> EndpointingOptions:

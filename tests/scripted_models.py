@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from livekit.agents import APIConnectOptions
 
@@ -24,10 +24,13 @@ def in_turn(replies: Iterable[str] | None = None) -> Callable[[llm.ChatContext],
     return lambda _: next(left)
 
 
-def modelled(call: Call, *, streaming: bool = False, replies: Iterable[str] | None = None) -> Agent:
+def modelled(
+    call: Call, *, streaming: bool = False, replies: Iterable[str] | None = None, **more: Any
+) -> Agent:
     return Agent(
         instructions="Answer.",
         stt=ScriptedSTT(),
         llm=ScriptedLLM(in_turn(replies)),
         tts=ScriptedTTS(voice=call.voice, streaming=streaming),
+        **more,
     )

@@ -18,7 +18,7 @@ OLD: list[tuple[str, object, str, object]] = [
     ("min_endpointing_delay", 0.4, "endpointing.min_delay", 0.4),
     ("max_endpointing_delay", 4.0, "endpointing.max_delay", 4.0),
     ("allow_interruptions", False, "interruption.enabled", False),
-    ("discard_audio_if_uninterruptible", False, "interruption.discard_audio_if_uninterruptible", 0),
+    ("discard_audio_if_uninterruptible", True, "interruption.discard_audio_if_uninterruptible", 1),
     ("min_interruption_duration", 0.7, "interruption.min_duration", 0.7),
     ("min_interruption_words", 2, "interruption.min_words", 2),
     ("resume_false_interruption", False, "interruption.resume_false_interruption", False),

@@ -10,7 +10,7 @@ import pytest
 
 from antiphon import AgentSession, ChatContext, UsageError
 from antiphon.simulate import ScriptedLLM
-from tests.scripted import Call, Plain, at, check, hold, sentence, user
+from tests.scripted import Call, Plain, at, check, hold, plain, sentence, user
 from tests.scripted_models import modelled
 
 if TYPE_CHECKING:
@@ -292,10 +292,13 @@ def test_the_agents_own_context_is_before_the_conversation() -> None:
     assert [m.text_content for m in call.messages][0] == "zaza"
 
 
-def test_two_speeches_are_kept_apart_by_the_delay_that_is_asked_for() -> None:
+@pytest.mark.parametrize("whose", ["session", "agent"])
+def test_two_speeches_are_kept_apart_by_the_delay_that_is_asked_for(whose: str) -> None:
+    asked = {"min_consecutive_speech_delay": 1.5}
     call = hold(
         at(0.1, lambda call: (call.say(sentence(0)), call.say(sentence(10)))),
-        min_consecutive_speech_delay=1.5,
+        agent=plain if whose == "session" else lambda call: modelled(call, **asked),
+        **(asked if whose == "session" else {"min_consecutive_speech_delay": 9.0}),
     )
     check(call)
     gone, heard = call.records("gone")[0].t, call.records("granted")[1].t
