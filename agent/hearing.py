@@ -21,6 +21,7 @@ from antiphon.nodes.stt import FLUSHES
 from antiphon.pipeline.errors import NodeError
 from antiphon.pipeline.observations import Transcript, VoiceStarted, VoiceStopped
 from antiphon.pipeline.streams import Scope, Stream
+from antiphon.stt_context import SttContext
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -50,6 +51,7 @@ class Hearing:
         self._flushes: list[Callable[[], None]] = []
         self._detecting = Detecting(scope, lambda: conversation.faults, self._on_edge)
         self._deafness = Deafness(conversation)
+        self.context = SttContext(conversation, scope)
         self._stt: stt.STT[Any] | None = None
         self._recognising: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -71,6 +73,7 @@ class Hearing:
 
     def _open_recogniser(self) -> None:
         self._stt = self._agent.stt
+        self.context.follow(self._stt)
         if self._recognising is not None:
             self._retire(self._recognising)
             self._recognising = self._audio = None

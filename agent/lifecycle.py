@@ -170,6 +170,7 @@ class Run:
         await self._reported()
         await talk.tools.finish()
         await talk.toolsets.close()
+        await talk.hearing.context.close()
         await self._scope.close()
         talk.tools.abandon()
         talk.mark("session_closed", None, reason=reason.value, error=str(error) if error else None)

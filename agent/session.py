@@ -176,6 +176,13 @@ class AgentSession(
         return self._run.conversation.states.user if self._run else "listening"
 
     @property
+    def keyterms(self) -> list[str]:
+        """Words that the recogniser is told to expect, with those that were found by detection."""
+        if self._run is not None:
+            return self._run.conversation.hearing.context.keyterms
+        return list(self.options.stt_context_options["keyterms"])
+
+    @property
     def timeline(self) -> Timeline:
         """The record of everything that happened; stays after the session has closed."""
         return self.conversation.timeline
@@ -276,6 +283,7 @@ class AgentSession(
         self.expressive = said(session_options.expressive(expressive), self.expressive)
         if self._run is not None:
             self.conversation.obey(self.current_agent)
+            self.conversation.hearing.context.expect(said(keyterms, None))
 
     # Speaking.
 

@@ -136,11 +136,6 @@ class OptionsOfSession:
     def interruption_detection(self) -> NotGivenOr[Literal["adaptive", "vad"]]:
         return self.options.interruption.get("mode", NOT_GIVEN)
 
-    @property
-    def keyterms(self) -> list[str]:
-        """Words that the recogniser is told to expect."""
-        return list(self.options.stt_context_options["keyterms"])
-
 
 class OptionsOfAgent:
     """What an agent shows of its options by itself; NOT_GIVEN where the session's hold."""

@@ -41,12 +41,12 @@ class Usage:
         for model in models:
             if model not in self._models:
                 self._models.append(model)
-                model.on("metrics_collected", self._collected)  # type: ignore[attr-defined]
+                model.on("metrics_collected", self.collected)  # type: ignore[attr-defined]
                 model.on("error", self._failed)  # type: ignore[attr-defined]
 
     def close(self) -> None:
         for model in self._models:
-            model.off("metrics_collected", self._collected)
+            model.off("metrics_collected", self.collected)
             model.off("error", self._failed)
         self._models.clear()
 
@@ -54,7 +54,7 @@ class Usage:
     def _ours(self) -> bool:
         return STRAYS.get() in (None, self._conversation.strays)
 
-    def _collected(self, report: AgentMetrics) -> None:
+    def collected(self, report: AgentMetrics) -> None:
         if not self._ours:
             return
         talk, reply = self._conversation, SPEAKING.get()

@@ -1,8 +1,8 @@
 """LiveKit's jobs, and the one that needs no server.
 
 The one file that touches private names of livekit: a server keeps its entry point and its setup
-function to itself, a job context has no public constructor, and a room's participants are built
-from its wire format.
+function to itself, a job context has no public constructor, a room's participants are built from
+its wire format, and a recogniser is told of the conversation by a method with an underscore.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from antiphon.pipeline.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
+    from livekit.agents import ConversationItemAddedEvent, stt
+
 logger = logging.getLogger("antiphon.worker")
 
 ROOM: Final = "console"
@@ -45,6 +47,13 @@ def entry_point(server: AgentServer) -> Callable[[JobContext], Awaitable[None]]:
     if server._entrypoint_fnc is None:
         raise UsageError(NO_ENTRY_POINT)
     return server._entrypoint_fnc
+
+
+def conversation_listener(
+    engine: stt.STT[Any],
+) -> Callable[[ConversationItemAddedEvent], None] | None:
+    """How a recogniser is told what was said, where it can make use of that."""
+    return engine._push_conversation_item if engine.capabilities.chat_context else None
 
 
 class ConsoleJob(JobContext):
