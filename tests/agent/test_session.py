@@ -294,11 +294,11 @@ def test_the_agents_own_context_is_before_the_conversation() -> None:
 
 @pytest.mark.parametrize("whose", ["session", "agent"])
 def test_two_speeches_are_kept_apart_by_the_delay_that_is_asked_for(whose: str) -> None:
-    asked = {"min_consecutive_speech_delay": 1.5}
+    asked: dict[str, Any] = {"min_consecutive_speech_delay": 1.5}
     call = hold(
         at(0.1, lambda call: (call.say(sentence(0)), call.say(sentence(10)))),
         agent=plain if whose == "session" else lambda call: modelled(call, **asked),
-        **(asked if whose == "session" else {"min_consecutive_speech_delay": 9.0}),
+        **(asked if whose == "session" else {**asked, "min_consecutive_speech_delay": 9.0}),
     )
     check(call)
     gone, heard = call.records("gone")[0].t, call.records("granted")[1].t
