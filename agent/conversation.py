@@ -125,7 +125,7 @@ class Conversation(Stirring):
         )
 
     def _options(self, agent: Agent) -> Options:
-        return options.resolve(self.session.options.turn_handling, agent.turn_handling)
+        return self.session.options.in_force(agent)
 
     # The machine.
 

@@ -1,8 +1,9 @@
 """A turn detector of the user's: from the words so far, has the user finished?
 
-It is asked when the voice has stopped and its words are final, in a task of its own and for
-`PATIENCE` seconds at most; its score makes the turn machine wait longer or not. Without an answer
-the machine goes by its delays alone.
+One that goes by the sound is asked by `turn_by_sound`. One that goes by the words is asked when the
+voice has stopped and its words are final, in a task of its own and for `PATIENCE` seconds at most;
+its score makes the turn machine wait longer or not. Without an answer the machine goes by its
+delays alone.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any, Final
 
+from antiphon import options
 from antiphon.options import TextDetector
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.turn_table import User
+from antiphon.turn_by_sound import BySound
 
 if TYPE_CHECKING:
+    from livekit import rtc
+
     from antiphon.conversation import Conversation
     from antiphon.pipeline.streams import Scope
 
@@ -32,9 +37,25 @@ class EndOfTurn:
         self._asking: asyncio.Task[None] | None = None
         self._language: str | None = None
         self._settled = False  # the words so far are final
+        self._detector: object = None
+        self.by_sound = BySound(conversation, scope)
+
+    def hear(self, frame: rtc.AudioFrame) -> None:
+        """One frame of the user's audio."""
+        self._follow()
+        self.by_sound.hear(frame)
+
+    def _follow(self) -> None:
+        """Ask the detector that the options name now."""
+        detector = self._conversation.options["turn_detection"]
+        if detector is not self._detector:
+            self._detector = detector
+            self.by_sound.use(options.listener(detector))
 
     def note(self, seen: o.Observation) -> None:
         """Ask again when what is known of the turn has changed."""
+        self._follow()
+        self.by_sound.note(seen)
         match seen:
             case o.VoiceStarted():
                 self._stop()

@@ -127,6 +127,7 @@ class Hearing:
             else:
                 unheard = not deaf and self._deafness.of_words
                 self._audio.put_nowait(silent(frame) if unheard else frame)
+        self._conversation.end_of_turn.hear(frame)
         self._detecting.hear(frame)
 
     def flush(self) -> None:

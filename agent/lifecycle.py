@@ -171,6 +171,7 @@ class Run:
         await talk.tools.finish()
         await talk.toolsets.close()
         await talk.hearing.context.close()
+        await talk.end_of_turn.by_sound.close()
         await self._scope.close()
         talk.tools.abandon()
         talk.mark("session_closed", None, reason=reason.value, error=str(error) if error else None)

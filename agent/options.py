@@ -75,6 +75,9 @@ DEFAULTS: Final[Options] = {
 }
 
 
+# The delays where a detector that listens says when the user has finished.
+LISTENING: Final[TurnHandlingOptions] = {"endpointing": {"min_delay": 0.3, "max_delay": 2.5}}
+
 FINAL_WAIT: Final = 2.5  # seconds for a final transcript, where nobody says how many
 
 
@@ -92,6 +95,12 @@ class AudioDetector(Protocol):
     """Says from the sound whether the user has finished."""
 
     def stream(self, *, conn_options: APIConnectOptions = ...) -> Any: ...
+
+
+def listener(detector: object) -> AudioDetector | None:
+    """The detector, if it goes by the sound."""
+    by_words = isinstance(detector, TextDetector)
+    return detector if isinstance(detector, AudioDetector) and not by_words else None
 
 
 def _detector(name: str, value: object) -> None:
@@ -198,6 +207,18 @@ def resolve(*layers: TurnHandlingOptions | Options | None) -> Options:
                 if key == "endpointing":
                     _give_way(found[key], value)
     return cast("Options", found)
+
+
+def in_force(
+    session: Options, overrides: EndpointingOptions, agent: TurnHandlingOptions | None = None
+) -> Options:
+    """The session's options with the agent's over them; `overrides` are the delays that somebody
+    has said for the session. With a detector that listens the others are shorter, as in LiveKit."""
+    found = resolve(session, agent)
+    if listener(found["turn_detection"]) is not None:
+        said: Any = {**overrides, **endpointing(agent)}
+        found["endpointing"] = resolve(LISTENING, {"endpointing": said})["endpointing"]
+    return found
 
 
 def _give_way(found: dict[str, Any], said: Mapping[str, float]) -> None:

@@ -107,7 +107,7 @@ class AgentSession(
         turns = options.check(deprecated.turn_handling(turn_handling, old))
         context = deprecated.stt_context(stt_context_options, old)
         self.options = SessionOptions(
-            turn_handling=options.resolve(turns),
+            turn_handling=options.in_force(options.resolve(turns), options.endpointing(turns)),
             endpointing_overrides=options.endpointing(turns),
             stt_context_options=session_options.stt_context(context),
             max_tool_steps=max_tool_steps,

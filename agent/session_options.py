@@ -106,6 +106,10 @@ class SessionOptions:
         self.turn_handling = options.resolve(self.turn_handling, changed)
         self.endpointing_overrides.update(options.endpointing(changed))
 
+    def in_force(self, agent: Agent) -> Options:
+        """What holds of turn handling while that agent is in charge."""
+        return options.in_force(self.turn_handling, self.endpointing_overrides, agent.turn_handling)
+
     def gap(self, agent: Agent) -> float:
         """Seconds between two speeches while that agent is in charge."""
         return said(agent.min_consecutive_speech_delay, self.min_consecutive_speech_delay)
