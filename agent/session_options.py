@@ -209,6 +209,15 @@ def check_speech(
     optional(flag)("use_tts_aligned_transcript", said(use_tts_aligned_transcript, None))
 
 
+def aligned(agent: Agent) -> bool:
+    """Whether transcription_node is to be given the words as the voice times them.
+
+    A TTS must say that it times them; an agent whose tts_node has none may.
+    """
+    asked = said(agent.use_tts_aligned_transcript, agent.session.options.use_tts_aligned_transcript)
+    return bool(asked) and (agent.tts is None or agent.tts.capabilities.aligned_transcript)
+
+
 def sampler(value: NotGivenOr[VideoSampler | None]) -> VideoSampler | None:
     """Which video frames are looked at; None is all of them."""
     if not given(value):

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from livekit.agents import llm, utils
 
+from antiphon import session_options
 from antiphon.function_tools import effect_of
 from antiphon.nodes.edge import items
 from antiphon.nodes.llm import Answer, continued, thoughts
-from antiphon.nodes.tts import sounds
+from antiphon.nodes.tts import sounds, timed
 from antiphon.pipeline.calls import Call
+from antiphon.pipeline.foreign import lend
 from antiphon.pipeline.source import VoiceDisabled
 from antiphon.pipeline.streams import Scope
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from antiphon.agent import Agent
     from antiphon.memory import Told
     from antiphon.nodes.polish import Polish
+    from antiphon.pipeline.aligned import Timed
     from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.source import Chunker, Thought
 
@@ -96,11 +99,16 @@ class Said:
             raise VoiceDisabled
         return frames
 
-    def show(self, texts: AsyncIterable[str]) -> AsyncIterable[str] | None:
+    @property
+    def aligned(self) -> bool:
+        agent = self.voice.agent
+        return agent.overrides("transcription_node") and session_options.aligned(agent)
+
+    def show(self, texts: AsyncIterable[str | Timed]) -> AsyncIterable[str] | None:
         agent = self.voice.agent
         if not agent.overrides("transcription_node"):
             return None
-        return items(lambda: agent.transcription_node(texts, self.voice.settings))
+        return items(lambda: agent.transcription_node(lend(timed(texts)), self.voice.settings))
 
 
 class Generated(Said):

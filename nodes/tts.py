@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import soxr
 from livekit import rtc
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
 from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, NotGiven, TimedString
 
 from antiphon.nodes.edge import closed, opened
+from antiphon.pipeline.foreign import finish
 from antiphon.pipeline.ledger import LEDGER, Mark, Sound
 from antiphon.pipeline.streams import Scope
 
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
     import numpy.typing as npt
-    from livekit.agents import APIConnectOptions, tts
+    from livekit.agents import APIConnectOptions, NotGivenOr, tts
+
+    from antiphon.pipeline.aligned import Timed
 
 SPAN: Final = "antiphon.span"  # key of a frame's `userdata`: the `Mark` it belongs to
 AHEAD: Final = 10.0  # seconds of one request's audio that may wait
@@ -167,10 +170,28 @@ def _words(frame: rtc.AudioFrame) -> tuple[tuple[str, float], ...]:
     if not timed:
         return ()
     return tuple(
-        (str(word), word.end_time)
+        (word, word.end_time)
         for word in timed
         if isinstance(word, TimedString) and not isinstance(word.end_time, NotGiven)
     )
+
+
+async def timed(texts: AsyncIterable[str | Timed]) -> AsyncGenerator[str, None]:
+    """The words of a voice as LiveKit shows them to a transcription_node; other texts as they are.
+    Times are in seconds from the start of the segment."""
+    try:
+        async for text in texts:
+            yield text if isinstance(text, str) else _timed(text)
+    finally:
+        await finish(texts)
+
+
+def _timed(word: Timed) -> TimedString:
+    def moved(name: str) -> NotGivenOr[float]:
+        moment: NotGivenOr[float] = getattr(word.word, name, NOT_GIVEN)
+        return moment if isinstance(moment, NotGiven) else moment + word.offset
+
+    return TimedString(word.text, start_time=moved("start_time"), end_time=moved("end_time"))
 
 
 def _samples(frame: rtc.AudioFrame) -> int:

@@ -82,11 +82,12 @@ class Ledger:
         self.spoken: list[str] = []
         self.shown: list[str] | None = None  # what transcription_node made of `written`, if any
         self.all_shown = False  # it makes no more
+        self.timed: list[tuple[str, int]] = []  # what it made of the voice's words, to which sample
         self.queued = 0
         self.complete = False
         self._marks = 0
         self._implied: Mark | None = None  # what unmarked sound belongs to
-        self._segment = 0  # where its first sample lies
+        self.segment = 0  # where its first sample lies
         self._segment_text = 0  # which of `spoken` is its first
         self._muted = False
         self._pace = pace
@@ -110,7 +111,7 @@ class Ledger:
     def begin_segment(self) -> None:
         """The voice is called (again): its times start at 0."""
         self._learn()
-        self._segment, self._segment_text = self.queued, len(self.spoken)
+        self.segment, self._segment_text = self.queued, len(self.spoken)
 
     def mark(self, spoken: str) -> Mark:
         """The voice asks for the sound of one more text."""
@@ -129,19 +130,20 @@ class Ledger:
         """Nothing is spoken in this step: written text counts as heard."""
         self._muted = True
 
-    def add(self, sound: Sound) -> None:
-        """Samples came back from the voice."""
+    def add(self, sound: Sound) -> int:
+        """Samples came back from the voice; the sample from which the times of its words count."""
         span = self._spans[-1] if self._spans else None
         mark = sound.mark or self._implied
         if span is None or span.mark is not mark:
             self._learn()
             span = Span(mark, self.queued, self.queued)
             self._spans.append(span)
-        begin = self._segment if sound.mark is None else span.start
+        begin = self.segment if sound.mark is None else span.start
         for word, end in sound.words:
             span.words.append((word, begin + int(end * self.rate + TOLERANCE)))
         self.queued += len(sound.pcm)
         span.end = self.queued
+        return begin
 
     def close(self) -> None:
         """No more samples will come; the last range is now exact."""
@@ -166,6 +168,9 @@ class Ledger:
         """The written text whose last sample lies at or before `heard`, in whole words."""
         if self._muted:
             return "".join(self._texts(last=-1))
+        if self.timed:
+            whole = self.complete and heard >= self.queued > 0
+            return "".join(text for text, last in self.timed if whole or last <= heard)
         if self.complete and heard >= self.queued > 0 and not self._broken():
             return "".join(self._texts(last=self._last_voiced()))
 
@@ -305,9 +310,9 @@ class Ledger:
         if span.mark is not None:
             span.mark.done = True
             self._pace.learn(span.mark.spoken, (span.end - span.start) / self.rate)
-        elif span.start <= self._segment:  # one stream made all of the segment
+        elif span.start <= self.segment:  # one stream made all of the segment
             text = "".join(self.spoken[self._segment_text :])
-            self._pace.learn(text, (self.queued - self._segment) / self.rate)
+            self._pace.learn(text, (self.queued - self.segment) / self.rate)
 
 
 def _plain(text: str) -> str:

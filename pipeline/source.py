@@ -11,6 +11,7 @@ from antiphon.pipeline.calls import Call
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable
 
+    from antiphon.pipeline.aligned import Timed
     from antiphon.pipeline.calls import Work
     from antiphon.pipeline.floor import Line
     from antiphon.pipeline.ledger import Sound
@@ -69,7 +70,11 @@ class Source(Protocol):
 
     def speak(self, texts: AsyncIterable[str]) -> AsyncIterable[Sound]: ...
 
-    def show(self, texts: AsyncIterable[str]) -> AsyncIterable[str] | None:
+    @property
+    def aligned(self) -> bool:
+        """What is shown is made of the words as the voice times them, not as they are written."""
+
+    def show(self, texts: AsyncIterable[str | Timed]) -> AsyncIterable[str] | None:
         """What transcripts and history show instead of `texts`; None: just those."""
 
 

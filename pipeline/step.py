@@ -17,6 +17,7 @@ import asyncio
 import math
 from typing import TYPE_CHECKING, Final
 
+from antiphon.pipeline.aligned import Aligned, note_aligned
 from antiphon.pipeline.calls import Call, Calls, Moment
 from antiphon.pipeline.errors import NodeError, NodeTimeout
 from antiphon.pipeline.feed import MARGIN, Feed, note_shown, only_text
@@ -30,6 +31,7 @@ from antiphon.pipeline.streams import Scope, Silent, Stream
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from antiphon.pipeline.aligned import Shown
     from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.source import Source, Stage, Text
@@ -58,6 +60,7 @@ class Step:
         self._stage = stage
         self._feed: Feed | None = None
         self._sounds: Stream[Sound] | None = None
+        self._aligned: Aligned | None = None
 
     @property
     def failing(self) -> bool:
@@ -200,7 +203,9 @@ class Step:
             try:
                 async for sound in source:
                     first = self.mark("first_sound")
-                    self.ledger.add(sound)
+                    begin = self.ledger.add(sound)
+                    if self._aligned is not None:
+                        self._aligned.take(sound, begin)
                     yield sound
                     if first:
                         self._learn_lead()
@@ -216,10 +221,20 @@ class Step:
         self.ledger.close()
         if shown is not None:
             shown.end()
+        if self._aligned is not None:
+            self._aligned.end()
 
     def _shown(self, scope: Scope) -> Stream[str] | None:
         """Where somebody overrides what is shown: the stream to put the written chunks into."""
         name = f"reply {self._reply.number}/text"
+        if self.source.aligned:
+            aligned = Aligned(self.ledger, name)
+            show = self.source.show(aligned.texts())
+            if show is not None:
+                self._aligned = aligned
+                pairs = scope.pipe("text", aligned.pairs(show), THOUGHTS_AHEAD, _letters)
+                scope.start("shown", note_aligned(pairs, self.ledger))
+            return None
         chunks: Stream[str] = Stream(THOUGHTS_AHEAD, len, name)
         show = self.source.show(chunks)
         if show is None:
@@ -262,6 +277,10 @@ class Step:
     def _heard_more(self) -> None:
         self._stage.caption(self._reply)
         self.calls.advance()
+
+
+def _letters(shown: Shown) -> int:
+    return len(shown[0])
 
 
 def _characters(thought: Text) -> int:
