@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from antiphon.pipeline.observations import Score
     from antiphon.pipeline.turn_table import Rules
 
 
-def patience(rules: Rules, score: float | None, threshold: float) -> float:
+def patience(rules: Rules, score: Score | None) -> float:
     """Seconds from the last voiced frame to the end of the turn.
 
-    `score` is an end-of-turn model's probability that the user has finished, None without one;
-    below `threshold` the turn waits `max_delay`, as LiveKit documents it.
+    `score` is an end-of-turn model's, None without one; below its threshold the turn waits
+    `max_delay`, as LiveKit documents it.
     """
-    if score is not None and score < threshold:
+    if score is not None and score.probability < score.threshold:
         return rules.max_delay
     return rules.min_delay
 

@@ -1,0 +1,121 @@
+"""What is known of the turn that the user is speaking; the turn machine decides what follows.
+
+Every time here is a time of the caller's clock, in seconds. What depends on the rules is worked
+out when it is asked for, so that other rules hold from the moment they are given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from antiphon.pipeline.endpointing import patience
+from antiphon.pipeline.interruption import counts
+from antiphon.pipeline.turn_table import User
+from antiphon.pipeline.utterance import Utterance
+
+if TYPE_CHECKING:
+    from antiphon.pipeline.observations import CommitNow, Score, Transcript, VoiceStarted
+    from antiphon.pipeline.turn_table import Rules
+
+
+class Evidence:
+    """The words not yet handed on, the times of the voice, and what the application has asked for.
+
+    Mutable state; `None` stands for what there is not.
+    """
+
+    def __init__(self) -> None:
+        self.words = Utterance()
+        self.words_at = 0.0  # last news of words, or start of the voice
+        self.language: str | None = None
+        self.answers = False  # "yes" would be an answer (VoiceStarted.answers)
+        self.voice_since: float | None = None  # the turn's first voice; None: words without voice
+        self.last_voice = 0.0  # end of the last voiced frame
+        self.young: tuple[float, float] | None = None  # a voice that may prove short: start, notice
+        self.score: Score | None = None
+        self.asked: CommitNow | None = None
+        self.asked_until = 0.0
+
+    @property
+    def text(self) -> str:
+        """What the user has said that is not yet handed on."""
+        return self.words.text
+
+    @property
+    def spoken(self) -> float:
+        """Seconds from the turn's first voice to its last."""
+        return 0.0 if self.voice_since is None else self.last_voice - self.voice_since
+
+    # What comes in.
+
+    def voice(self, seen: VoiceStarted, now: float, user: User) -> None:
+        """A voice starts."""
+        if user is User.QUIET and not self.text:
+            self.voice_since = None  # what was heard before had no words
+        if self.voice_since is None:
+            self.voice_since = seen.at
+        self.answers = seen.answers or (self.answers and user is User.ENDING)
+        self.young = seen.at, now
+        self.words_at = now
+
+    def silence(self, at: float) -> None:
+        """The voice has stopped; what a model made of an earlier silence says nothing of this."""
+        self.last_voice = at
+        self.young = self.score = None
+
+    def hear(self, seen: Transcript, now: float, rules: Rules, user: User) -> bool:
+        """Take a transcript; False when it is no news."""
+        if not self.words.hear(seen.text, final=seen.final):
+            return False
+        if user is User.QUIET and now > self.last_voice + 2 * rules.transcript_timeout:
+            self.voice_since = None  # too late to be that voice's words: the detector missed some
+        self.language = seen.language or self.language
+        self.words_at = now
+        if self.voice_since is None:
+            self.last_voice = now
+            if self.text and user is User.QUIET:
+                self.answers, self.score = seen.answers, None
+        return True
+
+    def ask(self, asked: CommitNow, now: float) -> None:
+        """The application ends the turn."""
+        self.asked, self.asked_until = asked, now + asked.timeout
+
+    def hand_on(self) -> None:
+        """Somebody else has the words now; the next turn begins."""
+        self.words.hand_on()
+        self.voice_since = None
+        self.answers = False
+
+    # What it means.
+
+    def counts(self, rules: Rules, *, voiced: bool) -> bool:
+        """May these words end a reply? While the user is `voiced` more of them may come."""
+        if self.answers:
+            return bool(self.text)
+        more = voiced and bool(self.words.interim)
+        return counts(self.text, rules.min_words, self.language, unfinished=more)
+
+    def lasts_at(self, rules: Rules) -> float | None:
+        """When this voice will have lasted min_duration; None when it is known already."""
+        if self.young is None:
+            return None
+        start, noticed = self.young
+        return max(noticed, start + rules.min_duration)
+
+    def ends_at(self, rules: Rules) -> float:
+        """When a user who stays silent has finished."""
+        waited = patience(rules, self.score)
+        if self.words.settled:
+            return self.last_voice + waited
+        latest = max(self.last_voice, self.words_at if self.words.interim else 0.0)
+        return latest + max(rules.transcript_timeout, waited)
+
+    def calm_at(self, rules: Rules, user: User) -> float | None:
+        """When a held reply may go on because nothing was said."""
+        if user is User.VOICED:
+            return None if self.text else self.words_at + rules.noise
+        if self.text and user is User.ENDING:
+            return None  # the end of the turn will tell
+        silence = rules.false_interruption
+        return self.last_voice + (rules.min_delay if silence is None else silence)
