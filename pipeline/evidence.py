@@ -48,8 +48,11 @@ class Evidence:
 
     # What comes in.
 
-    def voice(self, seen: VoiceStarted, now: float, user: User) -> None:
-        """A voice starts."""
+    def voice(self, seen: VoiceStarted, now: float, rules: Rules, user: User) -> None:
+        """A voice starts. After so long a silence it has words of its own: no final transcript
+        of what was said before is waited for any more."""
+        if now > self.last_voice + rules.transcript_timeout:
+            self.words.begin_anew()
         if user is User.QUIET and not self.text:
             self.voice_since = None  # what was heard before had no words
         if self.voice_since is None:

@@ -140,7 +140,7 @@ class Turns:
         if self.user is User.VOICED:
             return
 
-        self._evidence.voice(seen, now, self.user)
+        self._evidence.voice(seen, now, self.rules, self.user)
         self._move(Cue.VOICE)
         out.append(o.UserIs("speaking", seen.at))
         if not self.rules.manual:

@@ -40,6 +40,11 @@ class Utterance:
         self._handed, self._finals, self.interim = self._latest, [], ""
         self._join()
 
+    def begin_anew(self) -> None:
+        """What comes now repeats nothing of what was handed on, unless an interim already does."""
+        if not self.interim:
+            self._handed = self._latest = ""
+
     def _join(self) -> None:
         self.text = " ".join(part for part in (*self._finals, self.interim) if part)
         self.settled = bool(self._finals) and not self.interim

@@ -49,6 +49,7 @@ class Shell:
         self.handed: list[str] = []  # every word that was handed on, in order
         self.pending: list[str] = []  # interim words whose final has not come
         self.words = 0
+        self.stopped = 0.0  # when the voice did
         self.user_state, self.agent_state = "listening", "listening"
 
     # Observations.
@@ -80,9 +81,13 @@ class Shell:
         self.wait(self.dice.choice((0.0, 0.01, 0.1, 0.3, 0.6, 1.0, 3.0)))
         match self.dice.randrange(13):
             case 0 | 1:
+                self.begin()
                 self.tell(o.VoiceStarted(self.now - self.dice.choice((0, 0.06)), self.odds(0.2)))
             case 2 | 3:
-                self.tell(o.VoiceStopped(self.now - self.dice.choice((0, 0.3))))
+                stopped = o.VoiceStopped(self.now - self.dice.choice((0, 0.3)))
+                if self.machine.user is User.VOICED:
+                    self.stopped = stopped.at
+                self.tell(stopped)
             case 4 | 5:
                 self.speak(final=False)
             case 6 | 7:
@@ -122,6 +127,12 @@ class Shell:
             self.finals += self.pending
             self.pending = []
         self.tell(o.Transcript(text, final, None, self.odds(0.2)))
+
+    def begin(self) -> None:
+        """A voice after a long silence is a new utterance, and the one before has no final."""
+        late = self.now > self.stopped + self.machine.rules.transcript_timeout
+        if late and not {*self.pending} - {*HUMS} & {*self.machine.text.split()}:
+            self.pending = []
 
     def hum(self) -> str:
         return self.dice.choice(HUMS)

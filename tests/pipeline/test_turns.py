@@ -132,10 +132,31 @@ def test_a_late_final_that_says_something_else_is_repeated_rather_than_lost() ->
 
 
 def test_an_interim_committed_piece_by_piece_is_not_repeated_by_its_final() -> None:
-    call = Call().voice(1.0, 2.0).words(2.0, "one", final=False).at(9.0)
-    call.voice(10.0, 11.0).words(11.0, "one two", final=False).at(19.0)
-    call.words(20.0, "one two").at(30.0)
+    call = Call(HAND).voice(1.0, 2.0).words(2.0, "one", final=False).at(2.25, CommitNow())
+    call.voice(3.0, 4.0).words(4.0, "one two", final=False).at(4.25, CommitNow())
+    call.words(5.0, "one two").at(30.0)
     assert [c for _, c in call.of(Commit)] == [commit("one"), commit("two")]
+
+
+def test_a_second_yes_is_heard_when_the_first_never_got_its_final_transcript() -> None:
+    call = Call().voice(1.0, 1.5).words(1.5, "yes", final=False).at(4.0)
+    call.at(4.125, VoiceStarted(3.9375)).at(5.25, VoiceStopped(5.25)).words(
+        5.25, "yes", final=False
+    ).words(5.5, "yes").at(9.0)
+    assert [c.text for _, c in call.of(Commit) if isinstance(c, Commit)] == ["yes", "yes"]
+
+
+def test_a_final_that_comes_before_the_next_voice_is_not_heard_twice_however_late() -> None:
+    call = Call().voice(1.0, 1.5).words(1.5, "yes", final=False).at(4.5).words(8.0, "yes")
+    call.voice(9.0, 9.5).words(9.5, "yes").at(20.0)
+    assert [c.text for _, c in call.of(Commit) if isinstance(c, Commit)] == ["yes", "yes"]
+
+
+def test_a_new_voice_does_not_repeat_the_words_of_an_utterance_that_goes_on() -> None:
+    call = Call(HAND).voice(1.0, 2.0).words(2.0, "one", final=False).at(2.25, CommitNow())
+    call.voice(3.0, 4.0).words(4.0, "one two", final=False).voice(9.0, 10.0)
+    call.words(10.0, "one two three").at(11.0, CommitNow())
+    assert [c for _, c in call.of(Commit)] == [commit("one"), commit("two three")]
 
 
 def test_an_interim_that_was_taken_back_strips_nothing() -> None:
