@@ -18,6 +18,7 @@ class User(Enum):
     QUIET = "quiet"
     VOICED = "voiced"
     ENDING = "ending"  # silent, and the turn may be over
+    CLOSED = "closed"  # for good: what is still heard is kept, and nothing is decided any more
 
 
 class Floor(Enum):
@@ -50,6 +51,7 @@ class Cue(Enum):
     KEPT = "end of turn, with words to keep"
     CALM = "it was nothing"
     OVER = "end of turn"
+    CLOSE = "the session ends"
     PROTECT = "may not be interrupted any more"
     UNPROTECT = "may be interrupted again"
     GONE = "left the floor"
@@ -113,6 +115,9 @@ USER: Final[dict[tuple[User, Cue], User]] = {
     (User.VOICED, Cue.SILENCE): User.ENDING,
     (User.QUIET, Cue.LATE_WORDS): User.ENDING,
     (User.ENDING, Cue.OVER): User.QUIET,
+    (User.QUIET, Cue.CLOSE): User.CLOSED,
+    (User.VOICED, Cue.CLOSE): User.CLOSED,
+    (User.ENDING, Cue.CLOSE): User.CLOSED,
 }
 
 AGENT_IS: Final = {

@@ -62,7 +62,8 @@ class Turns:
     @property
     def unfinished(self) -> bool:
         """The user is speaking, or has said words whose final transcript is still to come."""
-        return self.user is not User.QUIET or bool(self._evidence.words.interim)
+        going_on = self.user in (User.VOICED, User.ENDING)
+        return going_on or bool(self._evidence.words.interim)
 
     @property
     def committing(self) -> bool:
@@ -77,6 +78,10 @@ class Turns:
     def observe(self, seen: o.Observation, now: float) -> list[o.Decision]:
         """Take note of `seen` at `now` (seconds) and say what to do, in order."""
         out: list[o.Decision] = []
+        if self.user is User.CLOSED:
+            self._note(seen, now, out)
+            return out
+
         self._apply(seen, now, out)
         while due := [pair for pair in self._due() if pair[0] <= now]:
             min(due, key=lambda pair: pair[0])[1](now, out)  # each removes its own deadline
@@ -113,15 +118,26 @@ class Turns:
             case o.Closed():
                 self._evidence.asked = None
                 self._keep(out)
+                self._move(Cue.CLOSE)
             case o.Tick():
                 pass
             case _:
                 assert_never(seen)
 
+    def _note(self, seen: o.Observation, now: float, out: list[o.Decision]) -> None:
+        """The session has ended: late words are kept, and the reply on the floor leaves it."""
+        if isinstance(seen, o.Gone):
+            self._on_reply(seen, out)
+        elif isinstance(seen, o.Transcript) and seen.final:
+            self._evidence.hear(seen, now, self.rules, self.user)
+            self._keep(out)
+
     def _due(self) -> list[Due]:
         """Every deadline that stands, with what is to be done then."""
         known = self._evidence
         due: list[Due] = []
+        if self.user is User.CLOSED:
+            return due
         if known.asked is not None:
             due.append((known.asked_until, self._end_commit))
         if self.user is User.ENDING and (known.asked is None or known.words.settled):

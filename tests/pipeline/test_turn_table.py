@@ -46,7 +46,7 @@ def test_every_state_leads_back_to_where_it_began() -> None:
             reached: set[object] = {start}
             while more := {b for a, b in pairs if a in reached} - reached:
                 reached |= more
-            assert reached == set(type(start))
+            assert reached >= set(type(start)) - {User.CLOSED}, "there is no way back from a close"
 
 
 def test_the_agent_has_a_state_wherever_the_reply_is() -> None:

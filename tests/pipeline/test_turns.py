@@ -173,6 +173,17 @@ def test_closing_keeps_every_word_once_and_gives_up_what_was_asked_for() -> None
     assert call.at(30.0).of(Commit, Keep) == [(2.25, Keep("one two", "en"))]
 
 
+def test_nothing_is_decided_after_the_close_and_late_words_are_kept() -> None:
+    call = Call(reply=Kind.ANSWER).at(0.5, Audible(1)).voice(2.0, 2.125).at(2.25, Closed())
+    call.words(2.5, "wait", final=False).words(2.75, "wait for me")
+    call.voice(3.0, 4.0).words(4.0, "hello").at(5.0, CommitNow(), Interrupt(), Gone(1))
+    call.grant(Kind.SPEECH)
+    call.at(30.0)
+    assert call.since(2.25) == [Keep("wait for me", "en"), Keep("hello", "en")]
+    assert call.states[-1] == (5.0, "listening")
+    assert not call.machine.unfinished
+
+
 # Turns that the application ends.
 
 
@@ -302,7 +313,7 @@ def test_nothing_is_prepared_for_long_turns_manual_turns_or_against_the_rules() 
 
 def test_what_makes_no_sense_changes_nothing() -> None:
     call = Call().at(1.0, VoiceStopped(1.0), Tick(), Audible(7), Gone(7), Interrupt(force=True))
-    call.at(1.5, Clear(), Closed(), CommitNow()).words(2.0, "").words(2.0, "", final=False)
+    call.at(1.5, Clear(), CommitNow()).words(2.0, "").words(2.0, "", final=False)
     call.at(3.0, VoiceStarted(3.0), VoiceStarted(3.0))
     assert call.said == []
     assert call.states == [(3.0, "speaking")]
