@@ -117,6 +117,7 @@ class Conversation(Stirring):
         self.machine.rules = self._rules(agent)
         self.line.gap = self.session.options.gap(agent)
         self.unbuilt.tell(self.session, agent, self.options)
+        self._set_timer()
 
     def _rules(self, agent: Agent) -> Rules:
         patience = self.session.options.transcription_timeout
@@ -152,7 +153,7 @@ class Conversation(Stirring):
 
     def _observe(self, seen: o.Observation, now: float) -> None:
         if isinstance(seen, o.Tick):
-            now = max(now, self.machine.deadline or now)
+            now = max(now, seen.deadline)  # a timer may be some microseconds early
         else:
             self.timeline.note(now, seen, None, self._holder_number())
         self.delays.note(seen, now)
@@ -223,11 +224,11 @@ class Conversation(Stirring):
             self._timer.cancel()
             self._timer = None
         if deadline is not None:
-            self._timer = self._loop.call_at(deadline, self._tick)
+            self._timer = self._loop.call_at(deadline, self._tick, deadline)
 
-    def _tick(self) -> None:
+    def _tick(self, deadline: float) -> None:
         self._timer = None
-        self.observe(o.Tick())
+        self.observe(o.Tick(deadline))
 
     # What replies ask for (`Stage`).
 

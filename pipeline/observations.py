@@ -111,7 +111,9 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """The `deadline` has come."""
+    """The `deadline` that the timer was set for has come; it may stand no more."""
+
+    deadline: float
 
 
 Observation = (

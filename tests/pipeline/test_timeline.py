@@ -70,7 +70,7 @@ def test_observations_and_decisions_are_named_by_their_class_and_timed_from_the_
     commit = {"text": "hello", "drafted": True, "answer": True, "language": None}
     for value in (
         *(o.VoiceStarted(101.0), o.Granted(3, o.Kind.ANSWER), o.UserIs("speaking", 101.0)),
-        *(o.CommitNow(2.0), o.Commit("hello", drafted=True), o.Tick()),
+        *(o.CommitNow(2.0), o.Commit("hello", drafted=True), o.Tick(102.0)),
     ):
         timeline.note(101.5, value, 1, 2)
     assert [(r.t, r.kind, r.turn, r.reply, dict(r.detail)) for r in timeline.records] == [
@@ -79,7 +79,7 @@ def test_observations_and_decisions_are_named_by_their_class_and_timed_from_the_
         (1.5, "user_is", 1, 2, {"state": "speaking", "since": 1.0}),
         (1.5, "commit_now", 1, 2, {"timeout": 2.0, "answer": True}),
         (1.5, "commit", 1, 2, commit),
-        (1.5, "tick", 1, 2, {}),
+        (1.5, "tick", 1, 2, {"deadline": 102.0}),
     ]
     for record in timeline.records:
         assert json.loads(record.json())["kind"] == record.kind

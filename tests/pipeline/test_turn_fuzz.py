@@ -74,7 +74,7 @@ class Shell:
         until = self.now + seconds
         while (deadline := self.machine.deadline) is not None and deadline <= until:
             self.now = deadline
-            self.tell(o.Tick())
+            self.tell(o.Tick(deadline))
         self.now = until
 
     def step(self) -> None:

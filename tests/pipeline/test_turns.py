@@ -184,6 +184,19 @@ def test_nothing_is_decided_after_the_close_and_late_words_are_kept() -> None:
     assert not call.machine.unfinished
 
 
+def test_a_close_is_the_end_whatever_the_user_does() -> None:
+    for before in ([], [VoiceStarted(1.0)], [VoiceStarted(1.0), VoiceStopped(1.0)]):
+        call = Call().at(1.0, *before, Closed()).voice(2.0, 3.0).at(30.0)
+        assert call.machine.user is User.CLOSED
+        assert call.decisions == []
+
+
+def test_other_rules_hold_for_the_turn_that_is_about_to_end() -> None:
+    call = Call().voice(1.0, 2.0).words(2.125, "hello").at(2.25)
+    call.machine.rules = Rules(min_delay=2.0)
+    assert call.at(9.0, Tick(2.5)).of(Commit) == [(4.0, commit("hello", drafted=True))]
+
+
 # Turns that the application ends.
 
 
@@ -312,7 +325,7 @@ def test_nothing_is_prepared_for_long_turns_manual_turns_or_against_the_rules() 
 
 
 def test_what_makes_no_sense_changes_nothing() -> None:
-    call = Call().at(1.0, VoiceStopped(1.0), Tick(), Audible(7), Gone(7), Interrupt(force=True))
+    call = Call().at(1.0, VoiceStopped(1.0), Tick(1.0), Audible(7), Gone(7), Interrupt(force=True))
     call.at(1.5, Clear(), CommitNow()).words(2.0, "").words(2.0, "", final=False)
     call.at(3.0, VoiceStarted(3.0), VoiceStarted(3.0))
     assert call.said == []

@@ -51,7 +51,7 @@ class Call:
         while (deadline := self.machine.deadline) is not None and deadline <= time:
             assert deadline > self.now, "a deadline must lie ahead"
             self.now = deadline
-            self._tell(o.Tick())
+            self._tell(o.Tick(deadline))
         self.now = time
         for one in seen:
             self._tell(one)
