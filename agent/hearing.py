@@ -175,7 +175,9 @@ class Hearing:
         self._conversation.observe(VoiceStarted(at, self._conversation.speaking.invites_answer()))
 
     async def _recognise(self, agent: Agent) -> None:
+        """Run the node, again whenever it fails or ends while there is somebody to listen to."""
         settings = ModelSettings()
+        told = False  # that it ends without a word, which is news once
         while True:
             self._audio = Stream(10**9, _milliseconds, "stt/audio")
             audio = self._audio
@@ -184,14 +186,14 @@ class Hearing:
                 node = partial(agent.stt_node, audio, settings)
                 try:
                     async for _ in scope.pipe("node", self._read_words(node, scope), ahead=0):
-                        gave = True
+                        gave, told = True, False
                 except Exception as error:
                     self._conversation.faults.failed("stt", error)
                 else:
-                    if not gave and self._audio is audio:
-                        why = "stt_node ended without a word; the user is not understood any more"
+                    if not (gave or told or audio.ended):
+                        told = True
+                        why = "stt_node ended without a word; it is started again"
                         self._conversation.faults.failed("stt", NodeError(why))
-                        return
                 audio.close()
             if self._recognising is not asyncio.current_task():
                 return  # another has taken over

@@ -53,7 +53,7 @@ class Run:
     def __init__(self, session: AgentSession[Any], agent: Agent) -> None:
         self.strays = Strays()
         STRAYS.set(self.strays)
-        self.speaker: Output | None = None
+        self._speaker: Output | None = None
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._session = session
         self._agent = agent
@@ -61,6 +61,7 @@ class Run:
         self._last = Scope("session", self.strays)  # of the task that closes the other one
         self._source: io.AudioInput | None = None
         self._sink: io.AudioOutput | None = None
+        self._adapted: Adapted | None = None  # what the last foreign sink is written through
         self._closing: asyncio.Task[None] | None = None
         agent.join(session)
         self.conversation = Conversation(session, agent, self._scope, self.strays)
@@ -111,8 +112,7 @@ class Run:
         if source is not self._source:
             self._source = source
             self.conversation.hearing.attach(source)
-        output = self._session.output
-        sink = output.audio if output.audio_enabled else None
+        sink = self._session.output.audio
         if sink is not self._sink:
             begun = self.conversation.delays.begun
             if self._sink is not None:
@@ -120,7 +120,12 @@ class Run:
             if sink is not None:
                 sink.on("playback_started", begun)
             self._sink = sink
-            self.speaker = self._adapt(sink)
+            self._speaker = self._adapt(sink)
+
+    @property
+    def speaker(self) -> Output | None:
+        """Where sound goes now; nowhere while it is switched off."""
+        return self._speaker if self._session.output.audio_enabled else None
 
     def shutdown(
         self,
@@ -182,14 +187,17 @@ class Run:
     async def _reported(self) -> None:
         """Wait for the report that the last message waits for: nothing is told after the close."""
         told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        if self.speaker is not None:
-            self.speaker.settled(told.set_result)
+        if self._speaker is not None:
+            self._speaker.settled(told.set_result)
             await asyncio.wait([told], timeout=LAST_REPORT)
 
     def _adapt(self, sink: io.AudioOutput | None) -> Output | None:
         if sink is None or isinstance(sink, Speaker):
             return sink
+        if self._adapted is not None and self._adapted.sink is sink:
+            return self._adapted  # it was taken away for a while
         voice = self._agent.tts
         rate = voice.sample_rate if voice else DEFAULT_RATE
         failed = partial(self.conversation.faults.failed, "output")
-        return Adapted(sink, self._scope, rate, failed)
+        self._adapted = Adapted(sink, self._scope, rate, failed)
+        return self._adapted

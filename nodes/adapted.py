@@ -115,7 +115,7 @@ class Adapted:
         failed: Callable[[Exception], None] | None = None,
     ) -> None:
         self.rate = sink.sample_rate or rate
-        self._sink = sink
+        self.sink = sink
         self._failed = failed
         self._open = Segment(self.rate)
         self._dropped: Segment | None = None
@@ -148,8 +148,8 @@ class Adapted:
         self._forget(segment)
         self._close()
         if segment.given:
-            self._try("flush", self._sink.flush)  # a clear alone leaves a sink's segment open
-        self._try("clear_buffer", self._sink.clear_buffer)
+            self._try("flush", self.sink.flush)  # a clear alone leaves a sink's segment open
+        self._try("clear_buffer", self.sink.clear_buffer)
         return max(0, held - segment.more)  # the report may have come at once
 
     def settled(self, then: Callable[[int], None]) -> None:
@@ -169,7 +169,7 @@ class Adapted:
     def _close(self) -> None:
         """The open segment is over; its report is due where the sink has counted it."""
         segment, self._open = self._open, Segment(self.rate)
-        counted, self._counted = self._counted, self._sink.captured_playout_segments
+        counted, self._counted = self._counted, self.sink.captured_playout_segments
         if self._counted == counted:
             segment.close(None)
             return
@@ -181,7 +181,7 @@ class Adapted:
         if self._due:
             self._due.pop(0).settle(event.playback_position)
         elif self._open.given:
-            logger.debug("%s reported before the end; not used", self._sink.label)
+            logger.debug("%s reported before the end; not used", self.sink.label)
             self._counted += 1  # so none is due at the end
         self._go_on()
 
@@ -207,11 +207,11 @@ class Adapted:
             while True:
                 await self._hand_on(*await self._queue.get())
         finally:  # the session is over, and the sink may be another's next
-            self._sink.off("playback_finished", self._reported)
+            self.sink.off("playback_finished", self._reported)
 
     async def _hand_on(self, segment: Segment, pcm: memoryview | None) -> None:
         if pcm is None:
-            self._try("flush", self._sink.flush)
+            self._try("flush", self.sink.flush)
             return
         while not segment.given and any(not due.settled for due in self._due):
             self._reports = asyncio.get_running_loop().create_future()
@@ -221,7 +221,7 @@ class Adapted:
         segment.give(len(pcm))
         await self._give(pcm)
         if segment.dropped:  # it may have let the frame in after it was cleared
-            self._try("clear_buffer", self._sink.clear_buffer)
+            self._try("clear_buffer", self.sink.clear_buffer)
 
     async def _give(self, pcm: memoryview) -> None:
         task = asyncio.current_task()
@@ -229,7 +229,7 @@ class Adapted:
         frame = rtc.AudioFrame(pcm.tobytes(), self.rate, 1, len(pcm))
         timer = asyncio.get_running_loop().call_later(STUCK, self._no_room)
         try:
-            await self._sink.capture_frame(frame)
+            await self.sink.capture_frame(frame)
         except asyncio.CancelledError:
             if task.cancelling():
                 raise
@@ -264,7 +264,7 @@ class Adapted:
         if name in self._failing:
             return
         self._failing.add(name)
-        why = f"the audio output {self._sink.label}: {name}: {str(error) or type(error).__name__}"
+        why = f"the audio output {self.sink.label}: {name}: {str(error) or type(error).__name__}"
         told = NodeError(why)
         told.__cause__ = error
         if self._failed is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, stt
 
-from antiphon.pipeline.errors import UsageError
+from antiphon.pipeline.errors import NodeError, UsageError
 from antiphon.pipeline.streams import Scope, Stream
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from livekit import rtc
     from livekit.agents import APIConnectOptions, vad
-
-logger = logging.getLogger("antiphon.hearing")
 
 FLUSHES: ContextVar[list[Callable[[], None]] | None] = ContextVar("antiphon.flush", default=None)
 """Where the default node leaves the way to ask its recogniser for final words."""
@@ -43,32 +40,40 @@ async def recognise(
         flushes = FLUSHES.get()
         if flushes is not None and engine.capabilities.manual_flush:
             flushes[:] = [stream.flush]
+        refused: list[Exception] = []
         if isinstance(audio, Stream):  # a frame wakes no task
-            audio.forward(partial(_push, stream), partial(_end, stream))
+            audio.forward(partial(_push, stream, refused), partial(_end, stream))
         else:
-            scope.start("audio", _push_all(stream, audio))
+            scope.start("audio", _push_all(stream, refused, audio))
         try:
             async for event in stream:
                 yield event
         finally:
             if flushes is not None:
                 flushes.clear()
+        for error in refused[:1]:
+            raise NodeError(f"the recogniser took no more audio: {error}") from error
 
 
-async def _push_all(stream: stt.RecognizeStream, audio: AsyncIterable[rtc.AudioFrame]) -> None:
+async def _push_all(
+    stream: stt.RecognizeStream, refused: list[Exception], audio: AsyncIterable[rtc.AudioFrame]
+) -> None:
     try:
         async for frame in audio:
-            _push(stream, frame)
+            _push(stream, refused, frame)
     finally:
         _end(stream)
 
 
-def _push(stream: stt.RecognizeStream, frame: rtc.AudioFrame) -> None:
-    """A frame it does not take ends its input: the session then starts it again."""
+def _push(stream: stt.RecognizeStream, refused: list[Exception], frame: rtc.AudioFrame) -> None:
+    """A frame that it refuses ends its input: it gives what it has heard, then the refusal is
+    raised, and the session starts it again."""
     try:
         stream.push_frame(frame)
+    except RuntimeError:  # it has ended already, and has said why
+        _end(stream)
     except Exception as error:
-        logger.debug("the recogniser took no more audio: %s", error)
+        refused.append(error)
         _end(stream)
 
 
