@@ -149,6 +149,12 @@ class _Stream(stt.RecognizeStream):
         self._shown_at = 0.0
         self._count = 0
 
+    def push_frame(self, frame: rtc.AudioFrame) -> None:
+        """Hear a frame of any rate, which may be another than that of the frame before."""
+        self._check_input_not_ended()
+        self._check_not_closed()
+        self._input_ch.send_nowait(frame)
+
     async def _run(self) -> None:
         try:
             await _off_the_loop(self._decoders, self._decoders.warm)

@@ -110,6 +110,18 @@ async def test_a_spoken_sentence_is_written_down_at_any_sample_rate(say: Say, ra
     assert heard.texts == [TIME]
 
 
+async def test_a_microphone_may_change_its_sample_rate_while_it_is_heard(say: Say) -> None:
+    heard, stream = Heard(), PocketsphinxSTT().stream()
+    listening = asyncio.create_task(heard.listen(stream))
+    for rate, text in ((16_000, MOTHER), (48_000, TIME), (24_000, MOTHER), (16_000, TIME)):
+        await push(stream, np.concatenate([silence(0.5), say(text), silence(1.2)]), rate)
+    stream.end_input()
+    await listening
+    await stream.aclose()
+
+    assert heard.texts == [MOTHER, TIME, MOTHER, TIME]
+
+
 async def test_of_ten_sentences_one_word_in_ten_is_wrong_at_most(say: Say) -> None:
     sentences = [
         "hello there", TIME, MOTHER, NUMBERS, "tell me a story about the sea",
