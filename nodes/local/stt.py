@@ -26,6 +26,7 @@ from livekit.agents import (
 from livekit.agents.types import TimedString
 
 from antiphon.nodes.local import decoders, sphinx
+from antiphon.nodes.local.interims import Interims
 from antiphon.nodes.local.sound import Mono
 from antiphon.nodes.local.utterances import Utterances
 from antiphon.pipeline.errors import NodeError, NodeUnavailable, UsageError
@@ -41,7 +42,6 @@ QUALITY = (
 _ENGLISH = LanguageCode("en")
 _BATCH = 0.04  # seconds of sound in one call of the decoder, at least
 _BACKLOG = 0.5  # seconds of sound that are decoded even when more is there already
-_INTERIM = 0.1  # seconds of sound between two interim results, at least
 
 _Event = stt.SpeechEventType
 _T = TypeVar("_T")
@@ -140,13 +140,12 @@ class _Stream(stt.RecognizeStream):
         utterances: Utterances,
     ) -> None:
         super().__init__(stt=parent, conn_options=conn_options)
-        # Mutable: the utterance that is heard now, what was shown of it, what this voice taught.
+        # Mutable: the utterance that is heard now, what is shown of it, what this voice taught.
         self._decoders = pool
         self._utterances = utterances
         self._hearing: decoders.Hearing | None = None
         self._channel = ""
-        self._shown = ""
-        self._shown_at = 0.0
+        self._interims = Interims()
         self._count = 0
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
@@ -174,13 +173,14 @@ class _Stream(stt.RecognizeStream):
     async def _decode(self) -> None:
         hearing = self._hearing = self._hearing or decoders.Hearing(self._decoders, self._channel)
         sound = self._utterances.take()
-        text = await _off_the_loop(self._decoders, lambda: hearing.feed(sound))
+        guess = await _off_the_loop(self._decoders, lambda: hearing.feed(sound))
         now = self._utterances.now
-        if not text or text == self._shown or now - self._shown_at < _INTERIM:
+        if guess and not self._interims.begun:
+            self._announce()
+        text = self._interims.news(guess, now)
+        if not text:
             return
 
-        self._announce()
-        self._shown, self._shown_at = text, now
         offset = self.start_time_offset
         data = stt.SpeechData(
             _ENGLISH,
@@ -202,7 +202,8 @@ class _Stream(stt.RecognizeStream):
         self._hearing = None
         if heard.words:
             self._channel = heard.channel
-            self._announce()
+            if not self._interims.begun:
+                self._announce()
             data = _speech(heard, began + self.start_time_offset)
             self._send(_Event.FINAL_TRANSCRIPT, data)
         self._event_ch.send_nowait(
@@ -212,9 +213,9 @@ class _Stream(stt.RecognizeStream):
                 recognition_usage=stt.RecognitionUsage(self._utterances.now - began),
             )
         )
-        if heard.words or self._shown:
+        if heard.words or self._interims.begun:
             self._send(_Event.END_OF_SPEECH)
-        self._shown, self._shown_at = "", 0.0
+        self._interims = Interims()
 
     @property
     def _request(self) -> str:
@@ -222,9 +223,8 @@ class _Stream(stt.RecognizeStream):
 
     def _announce(self) -> None:
         """Report the start of speech, once there is a word: a cough is none."""
-        if not self._shown:
-            self._count += 1
-            self._send(_Event.START_OF_SPEECH)
+        self._count += 1
+        self._send(_Event.START_OF_SPEECH)
 
     def _send(self, kind: stt.SpeechEventType, *alternatives: stt.SpeechData) -> None:
         event = stt.SpeechEvent(type=kind, request_id=self._request, alternatives=[*alternatives])
