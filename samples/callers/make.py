@@ -1,7 +1,8 @@
 """Makes the recorded callers beside this file: flite's voice rms, placed on a timed list.
 
-Needs Debian's `flite` and numpy. Times are seconds; a caller's pauses are exact, because each piece
-of speech is cut to its first and last sounding sample. The same list gives the same bytes.
+Needs Debian's `flite` and numpy. Times are seconds after the caller has listened; their pauses are
+exact, because each piece of speech is cut to its first and last sounding sample. The same list
+gives the same bytes.
 
     python samples/callers/make.py
 """
@@ -15,8 +16,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-RATE = 16000  # what flite's voice rms makes, and what a recogniser wants
+SPOKEN = 16000  # Hz of flite's voice rms
+RATE = 12000  # of the files: a voice loses nothing by it, and together they stay under 1 MB
 PEAK = 0.7  # of full scale, -3 dB
+LISTENS = 3.0  # seconds in which a caller hears who is there, before the first word
 TAIL = 0.3  # seconds of silence after the last piece
 
 Sound = NDArray[np.float64]
@@ -60,25 +63,25 @@ class Cough:
 
 CALLERS: dict[str, list[tuple[float, Words | Hum | Cough]]] = {
     "hello": [
-        (0.4, Words("Hello.")),
-        (5.2, Words("What time is it?")),
-        (10.0, Words("Many thanks. Goodbye.")),
+        (0.0, Words("Hello.")),
+        (4.8, Words("What time is it?")),
+        (9.6, Words("Many thanks. Goodbye.")),
     ],
     # The pause is just short of the half second that ends a turn.
     "hesitates": [
-        (0.4, Words("I would like to know")),
-        (2.05, Words("what is twelve times seven.")),
+        (0.0, Words("I would like to know")),
+        (1.65, Words("what is twelve times seven.")),
     ],
     "interrupts": [
-        (0.4, Words("I would like to hear your story.")),
-        (5.8, Words("Stop. What time is it?")),
+        (0.0, Words("I would like to hear your story.")),
+        (5.4, Words("Stop. What time is it?")),
     ],
     "hums": [
-        (0.4, Words("Please tell me your story.")),
-        (4.2, Hum()),
-        (4.5, Hum()),
-        (5.5, Hum()),
-        (6.5, Cough()),
+        (0.0, Words("Please tell me your story.")),
+        (3.8, Hum()),
+        (4.1, Hum()),
+        (5.1, Hum()),
+        (6.1, Cough()),
     ],
 }
 
@@ -89,12 +92,20 @@ def flite(*arguments: str) -> Sound:
         path = Path(folder) / "said.wav"
         subprocess.run(["flite", "-voice", "rms", *arguments, "-o", str(path)], check=True)
         with wave.open(str(path)) as file:
-            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (RATE, 1, 2):
-                raise SystemExit(f"flite made {file.getparams()}; wanted {RATE} Hz, mono, 16 bits")
+            if (file.getframerate(), file.getnchannels(), file.getsampwidth()) != (SPOKEN, 1, 2):
+                raise SystemExit(
+                    f"flite made {file.getparams()}; wanted {SPOKEN} Hz, mono, 16 bits"
+                )
             said = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float64)
     sounding = np.flatnonzero(np.abs(said) > 0.01 * np.abs(said).max())
-    said = said[sounding[0] : sounding[-1] + 1]
+    said = slower(said[sounding[0] : sounding[-1] + 1])
     return said * (PEAK / float(np.abs(said).max()))
+
+
+def slower(said: Sound) -> Sound:
+    """What was sampled at SPOKEN, at RATE: the spectrum without what is too high for that."""
+    length = round(len(said) * RATE / SPOKEN)
+    return np.fft.irfft(np.fft.rfft(said)[: length // 2 + 1], length) * (length / len(said))
 
 
 def band(noise: Sound, low: float, high: float) -> Sound:
@@ -114,7 +125,8 @@ def decay(length: float) -> Sound:
 def record(name: str, pieces: list[tuple[float, Words | Hum | Cough]]) -> None:
     """Write one caller, and print where each piece lies."""
     track = np.zeros(0)
-    for start, piece in pieces:
+    for after, piece in pieces:
+        start = LISTENS + after
         at, sound = round(start * RATE), piece.sound()
         if at < len(track):
             raise SystemExit(f"{name}: {piece} at {start} s begins before the last piece has ended")

@@ -55,6 +55,12 @@ def test_a_greeting_is_finished_before_the_first_line_of_a_script(programs: Prog
     assert [line["text"] for line in ran.transcript] == ["Welcome here.", "one", "You said one."]
 
 
+def test_a_recorded_caller_lets_a_greeting_be_heard(programs: Programs) -> None:
+    ran = programs.console(programs.entry(f"{TALK}session.say('Hello, this is Ada.')"), "--fast")
+    assert ran.transcript[0]["text"] == "Hello, this is Ada."
+    assert not ran.transcript[0]["interrupted"]
+
+
 def test_the_record_is_placed_by_time_on_two_channels(programs: Programs) -> None:
     ran = programs.console(programs.entry(TALK), "--wav", INTERRUPTS, "--fast")
 
@@ -63,10 +69,10 @@ def test_the_record_is_placed_by_time_on_two_channels(programs: Programs) -> Non
         both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
     spoken = read_wav(INTERRUPTS).samples
     assert np.array_equal(both[: len(spoken), 0], spoken)
-    # The caller's second voice begins at 5.8 s; a quarter of a second later the agent is silent.
+    # The caller's second voice begins at 8.4 s; a quarter of a second later the agent is silent.
     answer = min(float(str(line["start"])) for line in ran.transcript[3:])
-    assert both[int(2.6 * 16000) : int(5.8 * 16000), 1].any()
-    assert not both[int(6.05 * 16000) : int(answer * 16000), 1].any()
+    assert both[int(5.2 * 16000) : int(8.4 * 16000), 1].any()
+    assert not both[int(8.65 * 16000) : int(answer * 16000), 1].any()
     assert both[int(answer * 16000) :, 1].any()
 
 
