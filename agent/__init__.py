@@ -1,5 +1,6 @@
 """Antiphon: a runtime for voice agents. The names are those of LiveKit's documentation."""
 
+from antiphon import signals as signals  # isort: skip  # before what takes long to import
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING

@@ -4,26 +4,26 @@
     python FILE console [...]
 
 The exit status is 0 when the caller was answered to the end, 1 when something failed, 2 when the
-command cannot be understood, 130 after Ctrl-C.
+command cannot be understood, 130 after Ctrl-C and 143 after SIGTERM. A program that ends itself
+(`sys.exit`) chooses its own.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import functools
 import logging
 import os
-import signal
 import sys
 import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn, TextIO
+from typing import TYPE_CHECKING, Final, NoReturn, TextIO, cast
 
-from antiphon.console import INTERRUPTED, Console, Ending, Line
+from antiphon import signals
+from antiphon.console import Call, Console, Ending, Line, left_by
 from antiphon.nodes.callers import FRAME, RATE
 from antiphon.nodes.models import LOCAL_ONLY
 from antiphon.nodes.wav import open_wav
@@ -32,10 +32,11 @@ from antiphon.pipeline.errors import AntiphonError, UsageError
 from antiphon.pipeline.refused import Deadlock, Livelock
 from antiphon.program import LOADING, load
 from antiphon.record import CallRecord
-from antiphon.screen import Screen
+from antiphon.screen import Printed, Screen
+from antiphon.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from livekit.agents import AgentServer
 
@@ -62,23 +63,26 @@ def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
     """Do what the command line says and return the exit status; `server` saves naming a file."""
     given = _parser(own=server is not None).parse_args(arguments)
     screen = Screen(sys.stdout)
+    heeding = signals.Signals()
     try:
-        with _logging(screen, debug=given.debug):
-            ending = _console(given, server, screen)
-    except KeyboardInterrupt:
-        ending = Ending(INTERRUPTED)
+        with heeding.heeded(), _logging(screen, debug=given.debug):
+            ending = _console(given, server, screen, heeding)
+    except KeyboardInterrupt:  # the program's own
+        ending = Ending(signals.status_of(2), "interrupted")
     except (AntiphonError, Deadlock, Livelock) as error:
         ending = Ending(1, str(error), error)
     if ending.why:
         if given.debug and ending.error is not None:
             traceback.print_exception(ending.error)
-        print(f"antiphon: {ending.why}", file=sys.stderr)  # noqa: T201
+        with suppress(OSError):  # the terminal may be gone
+            print(f"antiphon: {ending.why}", file=sys.stderr)  # noqa: T201
     return ending.status
 
 
 def _parser(*, own: bool) -> argparse.ArgumentParser:
     """`own`: the program itself is run, and needs no naming."""
     parser = argparse.ArgumentParser(prog=None if own else "antiphon")
+    parser.add_argument("--version", action="version", version=f"antiphon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     console = commands.add_parser("console", help="hold a conversation on this machine")
     if not own:
@@ -102,7 +106,9 @@ def _parser(*, own: bool) -> argparse.ArgumentParser:
     return parser
 
 
-def _console(given: argparse.Namespace, server: AgentServer | None, screen: Screen) -> Ending:
+def _console(
+    given: argparse.Namespace, server: AgentServer | None, screen: Screen, heeding: signals.Signals
+) -> Ending:
     if given.command != "console":
         raise UsageError(f"`{given.command}` is not there yet; there is: console")
     line = _line(given, screen)
@@ -110,9 +116,12 @@ def _console(given: argparse.Namespace, server: AgentServer | None, screen: Scre
     try:
         program = given.file if server is None else Path(sys.argv[0])
         server = load(program) if server is None else server
-        record = CallRecord(given.out) if given.out is not None else None
+        record = None
+        if given.out is not None:
+            record = CallRecord(given.out, sound=line.lines is None)
         try:
-            ending = _held(server, program, line, screen, record)
+            with redirect_stdout(cast("TextIO", Printed(screen, sys.stdout))):
+                ending = _held(Call(server, program, line, screen, record), heeding)
         finally:
             if record is not None:
                 record.close()
@@ -136,47 +145,37 @@ def _line(given: argparse.Namespace, screen: Screen) -> Line:
     return Line(tuple(open_wav(file, RATE, FRAME) for file in files), fast=given.fast)
 
 
-def _held(
-    server: AgentServer, program: Path, line: Line, screen: Screen, record: CallRecord | None
-) -> Ending:
+def _held(call: Call, heeding: signals.Signals) -> Ending:
     threads = ThreadPoolExecutor(thread_name_prefix="program")
+    consoles: list[Console] = []
 
     async def hold() -> Ending:
         loop = asyncio.get_running_loop()
         loop.set_default_executor(threads)
-        console = Console(server, program, line, screen, record)
+        console = Console(call)
+        consoles.append(console)
+
+        def end(status: int, why: str) -> None:
+            loop.call_soon_threadsafe(console.end, Ending(status, why))
+
         try:
-            with _interruptible(functools.partial(console.end, Ending(INTERRUPTED))):
+            with heeding.ending(end):
                 return await console.hold()
         finally:
             # The loop would wait for a thread that never ends; `_leave` does not.
             threads.shutdown(wait=False, cancel_futures=True)
             loop.set_default_executor(ThreadPoolExecutor(1))
 
-    with asyncio.Runner(loop_factory=VirtualTimeLoop if line.fast else None) as runner:
-        return runner.run(hold())
-
-
-@contextmanager
-def _interruptible(end: Callable[[], None]) -> Iterator[None]:
-    """Ctrl-C ends the call in order; a second one, or a program that blocks the loop, at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    watchdog = _watchdog(0.9, INTERRUPTED)
-
-    def interrupted(*_: object) -> None:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(INTERRUPTED))
-        watchdog.start()
-        loop.call_soon_threadsafe(end)
-
-    before = signal.signal(signal.SIGINT, interrupted)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        watchdog.cancel()
+    with asyncio.Runner(loop_factory=VirtualTimeLoop if call.line.fast else None) as runner:
+        try:
+            return runner.run(hold())
+        except SystemExit as left:  # of some task of the program's: it has stopped the loop
+            ending = left_by(left, call.program)
+            if not consoles or consoles[0].over:
+                return ending
+            consoles[0].end(ending)
+            runner.run(consoles[0].resume())
+            return ending
 
 
 async def _stdin_in_turn() -> AsyncIterator[str]:
@@ -246,17 +245,11 @@ def _logging(screen: Screen, *, debug: bool) -> Iterator[None]:
         root.setLevel(level)
 
 
-def _watchdog(seconds: float, status: int) -> threading.Timer:
-    """Once started, it ends the process then, whatever holds it; the record is in its files."""
-    watchdog = threading.Timer(seconds, os._exit, (status,))
-    watchdog.daemon = True
-    return watchdog
-
-
 def _leave(status: int) -> NoReturn:
+    signals.leaving(status)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:  # nobody reads any more; Python would try again, and complain
+    except OSError:  # nobody reads any more; Python would try again, and complain
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    _watchdog(LEAVES_WITHIN, status).start()
+    signals.watchdog(LEAVES_WITHIN, status).start()
     sys.exit(status)

@@ -12,17 +12,20 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from livekit.agents import CloseEvent, CloseReason, UserInputTranscribedEvent
+from livekit.agents import CloseEvent, CloseReason, ErrorEvent, UserInputTranscribedEvent
 from livekit.agents.utils import http_context
 
+from antiphon.came_through import CameThrough
+from antiphon.engines import missing, refuse_network, used
+from antiphon.hooks import called
 from antiphon.lifecycle import CONSOLE
 from antiphon.nodes import local
 from antiphon.nodes.callers import RATE, RecordedCaller
 from antiphon.nodes.outputs import DEFAULT_RATE, Paced
-from antiphon.pipeline.errors import AntiphonError, UsageError
+from antiphon.pipeline.errors import AntiphonError
 from antiphon.pipeline.left_behind import STRAYS, Strays
 from antiphon.pipeline.streams import Scope
-from antiphon.program import ProgramError, blame, blamed
+from antiphon.program import blame, blamed, place_of
 from antiphon.worker import ConsoleJob, entry_point
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ QUIET: Final = 2.0  # seconds without anything said or to be said: all has been 
 HUNG: Final = 45.0  # seconds an answer may be waited for in silence
 LONGEST: Final = 300.0  # seconds the agent may go on after its caller's last word
 GLANCE: Final = 0.1  # seconds between two looks at whether the agent is still at it
-INTERRUPTED: Final = 130  # the exit status after Ctrl-C, as in a shell
+SIGNALLED: Final = 128  # and more: the exit status of a call that a signal has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +69,31 @@ class Line:
     fast: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who talks to whom, and what is kept of it."""
+
+    server: AgentServer
+    program: Path
+    line: Line
+    screen: Screen
+    record: CallRecord | None
+
+
 class Console:
     """Mutable state: the session once there is one, its line, and how the call ended."""
 
-    def __init__(
-        self,
-        server: AgentServer,
-        program: Path,
-        line: Line,
-        screen: Screen,
-        record: CallRecord | None,
-    ) -> None:
-        self._entry = entry_point(server)
-        self._server = server
-        self._program = program
-        self._line = line
-        self._screen = screen
-        self._record = record
+    def __init__(self, call: Call) -> None:
+        self._entry = entry_point(call.server)
+        self._server = call.server
+        self._program = call.program
+        self._line = call.line
+        self._screen = call.screen
+        self._record = call.record
+        self._came_through = CameThrough()
+        self._error = ""  # the last one
         self._strays = Strays()
+        self._holding = self._resuming = asyncio.current_task()
         self._session: AgentSession[Any] | None = None
         self._caller: RecordedCaller | None = None
         self._speaker: Paced | None = None
@@ -108,7 +118,20 @@ class Console:
                 ending = self._ended.result()
                 await self._hang_up(scope, job, ending)
         await self._sweep()
+        if ending.status == 0 and self._came_through.nothing:
+            return Ending(1, f"no reply came through; the last error was {self._error}")
         return ending
+
+    @property
+    def over(self) -> bool:
+        """The call is over, or whoever held it has left."""
+        return self._holding is None or self._holding.done()
+
+    async def resume(self) -> None:
+        """Let the call come to its end, after its loop was stopped."""
+        self._resuming = asyncio.current_task()
+        if self._holding is not None:
+            await asyncio.wait([self._holding])
 
     def end(self, ending: Ending) -> None:
         """End the call; the first ending counts."""
@@ -123,13 +146,17 @@ class Console:
             return
         self._session = session
         if self._line.fast:
-            _refuse_network(session)
-        for said in local.honesty(*_models(session, self._line)):
+            refuse_network(session)
+        written = self._line.lines is not None
+        for said in local.honesty(*used(session, written=written)):
             self._screen.notice(f"  with   {said}")
+        for said in missing(session.current_agent, written=written):
+            self._screen.notice(f"  note   {said}")
         for record in session.timeline.records:
             self._note(record)
         session.timeline.read(self._note)
         session.on("user_input_transcribed", self._transcribed)
+        session.on("error", self._failed)
         session.on("close", self._closed)
         session.output.transcription = self._screen
         session.input.audio = session.output.audio = None
@@ -158,22 +185,28 @@ class Console:
 
     def _note(self, record: timeline.Record) -> None:
         self._screen.note(record)
+        self._came_through.note(record)
         if self._record is not None:
             self._record.note(record)
 
     def _transcribed(self, event: UserInputTranscribedEvent) -> None:
         if event.is_final and event.transcript.strip():
-            self._said(event.transcript)
+            self._screen.user(event.transcript, self._now())
 
-    def _said(self, text: str) -> None:
-        if self._session is not None:
-            now = asyncio.get_running_loop().time()
-            self._screen.user(text, now - self._session.timeline.start)
+    def _now(self) -> float:
+        start = self._session.timeline.start if self._session is not None else 0.0
+        return asyncio.get_running_loop().time() - start
+
+    def _failed(self, event: ErrorEvent) -> None:
+        wrapped = event.error
+        error = getattr(wrapped, "error", wrapped)
+        said = blame(error, self._program, own=True) if isinstance(error, Exception) else error
+        self._error = f"{getattr(wrapped, 'label', 'session')}: {said}"
+        self._screen.notice(f"  error  {self._error}")
 
     def _closed(self, event: CloseEvent) -> None:
         if event.reason is CloseReason.ERROR:
-            error = getattr(event.error, "error", event.error)
-            self.end(Ending(1, f"the session was closed by an error: {error}"))
+            self.end(Ending(1, f"the session was closed by an error: {self._error}"))
         else:
             self.end(Ending(0))
 
@@ -181,9 +214,9 @@ class Console:
 
     async def _enter(self, job: ConsoleJob, entry: Callable[[JobContext], Awaitable[None]]) -> None:
         try:
-            await entry(job)
+            await called(entry, job)
         except AntiphonError as error:
-            self.end(Ending(1, blame(error, self._program), error))
+            self.end(Ending(1, blame(error, self._program, own=True), error))
         except Exception as error:
             why = f"the entry point failed: {blame(error, self._program)}"
             self.end(Ending(1, why, error))
@@ -221,15 +254,17 @@ class Console:
     ) -> None:
         if not self._line.hasty:
             await self._answered(session, 3 * GLANCE)  # a greeting is not talked over by a script
+        self._screen.invite(self._line.hasty)
         async for line in lines():
             try:
                 await session.interrupt()
             except RuntimeError:  # it does not allow interruptions: the answer comes after it
                 self._screen.notice("  wait   this may not be interrupted; your line comes next")
-            self._said(line)
+            self._screen.typed(line, self._now())
             session.generate_reply(user_input=line)
             if not self._line.hasty:
                 await self._answered(session, GLANCE)
+        self._screen.invite(False)
         await self._answered(session, GLANCE)
 
     async def _answered(self, session: AgentSession[Any], quiet: float) -> None:
@@ -249,7 +284,8 @@ class Console:
     # The end.
 
     async def _hang_up(self, scope: Scope, job: ConsoleJob, ending: Ending) -> None:
-        hurried = ending.status == INTERRUPTED
+        self._screen.invite(False)
+        hurried = ending.status > SIGNALLED
         if (session := self._session) is not None:
             if hurried:
                 session.options.session_close_transcript_timeout = 0.2
@@ -264,7 +300,7 @@ class Console:
 
     async def _sweep(self) -> None:
         """Let no task of the program's hold the exit."""
-        loose = asyncio.all_tasks() - {asyncio.current_task()}
+        loose = asyncio.all_tasks() - {self._holding, self._resuming}
         for task in loose:
             task.cancel()
         if loose:
@@ -283,22 +319,13 @@ def _at_it(session: AgentSession[Any]) -> bool:
     )
 
 
-def _models(session: AgentSession[Any], line: Line) -> list[object]:
-    agent = session.current_agent
-    return [agent.llm] if line.lines else [agent.vad, agent.stt, agent.llm, agent.tts]
-
-
-def _refuse_network(session: AgentSession[Any]) -> None:
-    """Virtual time cannot wait for a network; say which model would need one."""
-    agent = session.current_agent
-    for slot, model in (("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts)):
-        module = type(model).__module__
-        if module.startswith(("livekit.plugins.", "livekit.agents.inference.")):
-            name = getattr(model, "model", "") or type(model).__name__
-            raise UsageError(
-                f"--fast needs engines on this machine, and {slot} is {name} ({module}); "
-                f"add --local to put a built-in engine in its place"
-            )
-
-
-__all__ = ["INTERRUPTED", "Console", "Ending", "Line", "ProgramError"]
+def left_by(left: SystemExit, program: Path) -> Ending:
+    """How a call ends in which the program ends the process: `sys.exit` in any of its tasks."""
+    place = place_of(left, program)
+    match left.code:
+        case None | 0:
+            return Ending(0)
+        case int() as status:
+            return Ending(status, f"the program ended itself, exit {status} ({place})", left)
+        case said:
+            return Ending(1, f"the program ended itself: {said} ({place})", left)

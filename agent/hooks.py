@@ -7,14 +7,17 @@ whoever waits for it decides what comes of that.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from inspect import isawaitable, unwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from antiphon.context import CALL, INSIDE, GivenUp, Inside
 from antiphon.idle import TURNING
+from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.reply import SPEAKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from livekit.agents import UserTurnExceededEvent, llm
 
@@ -31,13 +34,24 @@ async def outcome(hook: Awaitable[None]) -> Exception | None:
     return None
 
 
+async def called(function: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
+    """Call what must be `async def`, and wait for it; UsageError names it when it is not."""
+    result: object = function(*arguments)
+    if isawaitable(result):
+        return await result
+    name = getattr(function, "__qualname__", repr(function))
+    code = getattr(unwrap(function), "__code__", None)
+    place = f" ({Path(code.co_filename).name}:{code.co_firstlineno})" if code else ""
+    raise UsageError(f"{name} must be `async def`{place}")
+
+
 async def completed(
     conversation: Conversation, agent: Agent, context: llm.ChatContext, message: llm.ChatMessage
 ) -> Exception | None:
     """Run `on_user_turn_completed`; called here, since a close may come before the task begins."""
     INSIDE.set(Inside(conversation, agent, seat=False))
     TURNING.set(True)
-    return await outcome(agent.on_user_turn_completed(context, message))
+    return await outcome(called(agent.on_user_turn_completed, context, message))
 
 
 @contextmanager
@@ -67,7 +81,7 @@ async def enter(conversation: Conversation, agent: Agent) -> None:
     """Run `on_enter`, in the calling task; an agent that cannot begin has failed."""
     TURNING.set(False)
     with inside(Inside(conversation, agent, entering=True)):
-        error = await outcome(agent.on_enter())
+        error = await outcome(called(agent.on_enter))
     if error is not None:
         _report(conversation, "on_enter", error)
         agent.fail(error)
@@ -77,7 +91,7 @@ async def leave(conversation: Conversation, agent: Agent) -> None:
     """Run `on_exit`, in the calling task."""
     TURNING.set(True)
     with inside(Inside(conversation, agent)):
-        error = await outcome(agent.on_exit())
+        error = await outcome(called(agent.on_exit))
     if error is not None:
         _report(conversation, "on_exit", error)
 
@@ -86,7 +100,7 @@ async def exceeded(conversation: Conversation, event: UserTurnExceededEvent) -> 
     """Run `on_user_turn_exceeded`, in the calling task."""
     agent = conversation.agent
     with inside(Inside(conversation, agent, written=event.transcript)):
-        error = await outcome(agent.on_user_turn_exceeded(event))
+        error = await outcome(called(agent.on_user_turn_exceeded, event))
     if error is not None:
         _report(conversation, "on_user_turn_exceeded", error)
 

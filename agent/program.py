@@ -75,25 +75,36 @@ def blamed(program: Path, what: str) -> Iterator[None]:
         raise ProgramError(f"{program.name} {what}: {blame(error, program)}", error) from error
 
 
-def blame(error: BaseException, program: Path) -> str:
-    """One line: what was raised, and the last line of the program's own on the way to it."""
+def blame(error: BaseException, program: Path, *, own: bool = False) -> str:
+    """One line: what was raised, and the last line of the program's own on the way to it.
+
+    `own`: no place is better than one in somebody else's code.
+    """
     said = str(error).strip().split("\n")[0]
-    place = place_of(error, program)
-    if isinstance(error, AntiphonError):  # its message says what to do, and needs no name
-        return f"{said} ({place})"
+    place = "" if own and not _frames(error, program) else f" ({place_of(error, program)})"
+    if isinstance(error, AntiphonError) and said:  # it says what to do, and needs no name
+        return f"{said}{place}"
     kind = type(error).__name__
-    return f"{kind}: {said} ({place})" if said else f"{kind} ({place})"
+    return f"{kind}: {said}{place}" if said else f"{kind}{place}"
 
 
 def place_of(error: BaseException, program: Path) -> str:
     """`file:line` of the last frame that lies in the program's folder, else of the last one."""
-    frames = list(traceback.extract_tb(error.__traceback__))
-    folder = program.resolve().parent
-    own = [frame for frame in frames if _in(folder, Path(frame.filename))] or frames
-    if not own:
+    frames = _frames(error, program) or list(traceback.extract_tb(error.__traceback__))
+    if not frames:
         return str(program)
-    file = Path(own[-1].filename)
-    return f"{file.name if file.parent == folder else file}:{own[-1].lineno}"
+    return _short(Path(frames[-1].filename), frames[-1].lineno, program)
+
+
+def _frames(error: BaseException, program: Path) -> list[traceback.FrameSummary]:
+    """Those of the program's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    folder = program.resolve().parent
+    return [frame for frame in frames if _in(folder, Path(frame.filename))]
+
+
+def _short(file: Path, line: int | None, program: Path) -> str:
+    return f"{file.name if file.parent == program.resolve().parent else file}:{line}"
 
 
 def _in(folder: Path, file: Path) -> bool:

@@ -116,13 +116,19 @@ class Transcript:
 class CallRecord:
     """The folder of one call. Mutable state: its files, and the transcript so far."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sound: bool = True) -> None:
+        """Replaces the record of an earlier call; without `sound`, only one that had none."""
         self.folder = folder
         self._transcript = Transcript()
         self._sound: ConversationWav | None = None
         self._start = 0.0
         self._upsampler: soxr.ResampleStream | None = None
         self._upsampled = (0, 0)  # where its sound began and how much of it was given, in samples
+        if not sound and (folder / SOUND).exists():
+            raise UsageError(
+                f"--out {folder} has the sound of an earlier call, and this one has none to put "
+                f"in its place; name another folder"
+            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / SOUND).unlink(missing_ok=True)

@@ -1,13 +1,19 @@
 """What a console shows: both sides as they are spoken, and why each answer took as long as it did.
 
 A reply is written while it is heard. A line that belongs after it (its stopping time) waits for its
-end; one that comes in the middle (the user's words) breaks it, and it goes on below.
+end; one that comes in the middle (the user's words, a pause that was for nothing, a `print` of the
+program's) breaks it, and it goes on below. On a terminal lines break between words, and whoever
+types sees a prompt whenever nothing is being said.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final, TextIO, cast
+import os
+import re
+import shutil
+import textwrap
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 from livekit.agents import io
 
@@ -17,15 +23,22 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.screen")
 
 MARGIN: Final = " " * 16
+HANGING: Final = " " * 9  # where the lines of a notice go on
+PROMPT: Final = "> "
+ERASED: Final = "\r\x1b[K"  # the line the cursor is in
+ABOVE: Final = "\x1b[1A"  # one line up
 
 
 class Screen(io.TextOutput):
     """Mutable state: the reply that is being heard (how much of it was written, whether its line is
-    open, what is to follow it), and the time."""
+    open, what is to follow it), the time, and the cursor's column with the prompt before it."""
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, width: int | None = None) -> None:
+        """Lines break at `width`; left out, at the terminal's, and elsewhere never."""
         super().__init__(label="console", next_in_chain=None)
         self._out = out
+        self._terminal = out.isatty() and os.environ.get("TERM") != "dumb"
+        self._width = width or (shutil.get_terminal_size().columns if self._terminal else None)
         self._written = ""  # of the reply, wherever its line was broken
         self._told = False  # to its end, which comes before the captions' own
         self._open = False
@@ -33,15 +46,35 @@ class Screen(io.TextOutput):
         self._after: list[str] = []
         self._begun: float | None = None  # when it became audible
         self._now = 0.0  # seconds since the session's start, of the last record
+        self._column = 0
+        self._inviting = self._invited = False
 
-    def notice(self, text: str) -> None:
+    def notice(self, text: str, hanging: str = HANGING) -> None:
         """A line of the console's own."""
         self.end_line()
-        self._write(f"{text}\n")
+        self._line(text, hanging)
 
     def user(self, text: str, at: float) -> None:
         """What the user has said, known `at` seconds after the session's start."""
-        self.notice(f"{at:7.2f}  user   {text}")
+        self.notice(f"{at:7.2f}  user   {text}", MARGIN)
+
+    def typed(self, text: str, at: float) -> None:
+        """What the user has typed; at a prompt, in place of it."""
+        if self._invited:
+            self._invited = False
+            self._put(ABOVE + ERASED)
+        self.user(text, at)
+
+    def printed(self, text: str) -> None:
+        """What the program prints."""
+        if self._open:
+            self.end_line()
+        self._write(text)
+
+    def invite(self, inviting: bool) -> None:
+        """Show a prompt on a terminal, from now on, whenever nothing is being said."""
+        self._inviting = inviting and self._terminal
+        self._write("")
 
     def note(self, record: timeline.Record) -> None:
         """Something happened that may want a line."""
@@ -59,9 +92,8 @@ class Screen(io.TextOutput):
                 why = f"silent {voice:.2f} s after the user's voice began"
                 self._later(f"{why} ({noticed:.2f} s after it was noticed)")
             case "resume":
+                self.end_line()  # what is heard from now on belongs below
                 self._later("a pause for nothing: it went on where it had stopped")
-            case "error":
-                self.notice(f"  error  {detail['source']}: {detail['message']}")
 
     async def capture_text(self, text: str) -> None:
         """Words of the agent that have just been heard."""
@@ -75,9 +107,9 @@ class Screen(io.TextOutput):
         self._told, self._written = False, ""
 
     def end_line(self) -> None:
-        """Leave the line of a reply that is being heard, if there is one."""
-        if self._open:
-            self._open = False
+        """Leave the line that is open, if there is one: a reply's, or a print's."""
+        self._open = False
+        if self._column:
             self._write("\n")
         after, self._after = self._after, []
         for line in after:
@@ -91,35 +123,83 @@ class Screen(io.TextOutput):
             self._speak(text[len(written) :])
         if interrupted:
             self._write(" [interrupted]" if self._open else f"{MARGIN}[interrupted]\n")
-        self.end_line()
+        if self._open:
+            self.end_line()
 
     def _speak(self, text: str) -> None:
         self._written += text
         if not self._open and text.strip():
+            if self._column:
+                self.end_line()
             at = self._now if self._begun is None else self._begun
-            self._write(f"{at:7.2f}  agent  ")
             self._open, self._begun, self._gap = True, None, ""
+            self._write(f"{at:7.2f}  agent  ")
             text = text.lstrip()
         if self._open:
-            text = self._gap + text.replace("\n", " ")
-            words = text.rstrip()
-            self._gap = text[len(words) :]
-            self._write(words)
+            for word, gap in re.findall(r"(\S*)(\s*)", text.replace("\n", " ")):
+                self._word(word)
+                self._gap = gap if word else self._gap + gap
+
+    def _word(self, word: str) -> None:
+        if not word:
+            return
+        full = self._width and self._column + len(self._gap) + len(word) > self._width
+        broken = full and self._gap and self._column > len(MARGIN)
+        self._write(f"\n{MARGIN}{word}" if broken else self._gap + word)
+        self._gap = ""
 
     def _later(self, line: str) -> None:
         if self._open:
             self._after.append(line)
         else:
-            self._write(f"{MARGIN}{line}\n")
+            self._line(MARGIN + line, MARGIN)
+
+    def _line(self, text: str, hanging: str) -> None:
+        """A whole line, or as many as it needs."""
+        if self._width and len(text) > self._width:
+            text = textwrap.fill(
+                text,
+                self._width,
+                subsequent_indent=hanging,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        self._write(f"{text}\n")
 
     def _write(self, text: str) -> None:
+        if self._invited:
+            self._put(ERASED)
+            self._invited = False
+        self._put(text)
+        end = text.rpartition("\n")
+        self._column = len(end[2]) + (0 if end[1] else self._column)
+        if self._inviting and not self._open and not self._column:
+            self._put(PROMPT)
+            self._invited = True
+
+    def _put(self, text: str) -> None:
         try:
             self._out.write(text)
             self._out.flush()
         except UnicodeEncodeError:
-            self._write(text.encode("ascii", "replace").decode())
-        except BrokenPipeError:  # nobody reads any more: the call and its record go on
+            self._put(text.encode("ascii", "replace").decode())
+        except OSError:  # nobody reads any more: the call and its record go on
             logger.debug("standard output is closed")
+
+
+class Printed:
+    """Standard output for the program: the same, but that the screen knows what it prints."""
+
+    def __init__(self, screen: Screen, out: TextIO) -> None:
+        self._screen = screen
+        self._out = out
+
+    def write(self, text: str) -> int:
+        self._screen.printed(text)
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._out, name)
 
 
 def _sum(parts: dict[str, float], total: object) -> str:

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterable
 from inspect import isawaitable
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from livekit import rtc
+
 from antiphon.pipeline.foreign import finish
 
 if TYPE_CHECKING:
@@ -31,6 +33,14 @@ async def opened(
     if result is None or (single and isinstance(result, single)):
         return _these(() if result is None else (cast("T", result),))
     raise TypeError(f"a node must give an async iterable, not {type(result).__name__}")
+
+
+def frame(item: object) -> rtc.AudioFrame:
+    """An item of a node that makes sound, which must be an audio frame."""
+    if isinstance(item, rtc.AudioFrame):
+        return item
+    kind = type(item).__name__
+    raise TypeError(f"tts_node gave {kind}: give rtc.AudioFrame, or Agent.default.tts_node's")
 
 
 async def closed(source: AsyncIterator[object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from livekit.agents.voice import ModelSettings
 
     from antiphon.pipeline.calls import Call
+
+logger = logging.getLogger("antiphon.llm")
 
 Chunk = llm.ChatChunk | str | FlushSentinel
 
@@ -83,27 +86,38 @@ async def thoughts(
     `called` says what becomes of a call that the model makes; None: nothing.
     """
     chunks: AsyncIterator[Chunk] = await opened(call, single=(str, llm.ChatChunk, FlushSentinel))
+    empty = True
     try:
         async for chunk in chunks:
             answer.note(chunk)
-            match chunk:
-                case str():
-                    if chunk:
-                        yield chunk
-                case FlushSentinel():
-                    yield Flush.SEGMENT
-                case llm.ChatChunk():
-                    if chunk.delta is not None:
-                        if chunk.delta.content:
-                            yield chunk.delta.content
-                        for wanted in chunk.delta.tool_calls:
-                            if (known := called(wanted)) is not None:
-                                yield known
-                case _:
-                    kind = type(chunk).__name__
-                    raise TypeError(f"llm_node gave {kind}: give str, ChatChunk or FlushSentinel")
+            text, wanted = _read(chunk)
+            empty = empty and not wanted and not text.strip()
+            if text:
+                yield text
+            for each in wanted:
+                if (known := called(each)) is not None:
+                    yield known
+            if isinstance(chunk, FlushSentinel):
+                yield Flush.SEGMENT
     finally:
         await closed(chunks)
+    if empty:
+        logger.warning("llm_node gave no words and no tool call: nothing is said")
+
+
+def _read(chunk: Chunk) -> tuple[str, list[llm.FunctionToolCall]]:
+    """The words of a chunk, and the tools it calls."""
+    match chunk:
+        case str():
+            return chunk, []
+        case FlushSentinel():
+            return "", []
+        case llm.ChatChunk():
+            delta = chunk.delta
+            return ("", []) if delta is None else (delta.content or "", delta.tool_calls)
+        case _:
+            kind = type(chunk).__name__
+            raise TypeError(f"llm_node gave {kind}: give str, ChatChunk or FlushSentinel")
 
 
 async def continued(

@@ -271,7 +271,8 @@ class Scope:
 
     def _gone(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) and not self._closing:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception) and not self._closing:  # SystemExit leaves the loop itself
             logger.error("%s failed", task.get_name(), exc_info=error)
 
 

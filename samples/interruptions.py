@@ -4,8 +4,6 @@ antiphon console samples/interruptions.py --wav samples/callers/interrupts.wav -
 antiphon console samples/interruptions.py --wav samples/callers/hums.wav
 """
 
-import logging
-
 from antiphon import (
     Agent,
     AgentFalseInterruptionEvent,
@@ -17,7 +15,7 @@ from antiphon import (
     cli,
 )
 
-logger = logging.getLogger("interruptions")
+MARGIN = " " * 16
 server = AgentServer()
 
 
@@ -27,14 +25,14 @@ async def entrypoint(ctx: JobContext) -> None:
 
     @session.on("agent_false_interruption")
     def went_on(event: AgentFalseInterruptionEvent) -> None:
-        logger.warning("that was no interruption: the reply goes on where it stopped")
+        print(f"{MARGIN}that was no interruption: the story goes on")
 
     @session.on("conversation_item_added")
     def remembered(event: ConversationItemAddedEvent) -> None:
         item = event.item
         if isinstance(item, ChatMessage) and item.interrupted:
             heard = (item.text_content or "").split()
-            logger.warning("cut after %d words, the last one heard: %r", len(heard), heard[-1])
+            print(f"{MARGIN}cut after {len(heard)} words, the last one heard: {heard[-1]}")
 
     await session.start(Agent(instructions="You are Ada. You like stories."), room=ctx.room)
 

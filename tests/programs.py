@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HEAD = """\
 import asyncio
 import os
-import signal
+import signal, sys
 from antiphon import (
     Agent, AgentServer, AgentSession, JobContext, UsageError, cli, get_job_context
 )

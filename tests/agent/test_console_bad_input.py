@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from antiphon import cli
+from antiphon import __version__, cli
 
 if TYPE_CHECKING:
     from tests.programs import Programs, Ran
@@ -167,7 +167,9 @@ def test_errors_that_end_the_session_end_the_call_with_status_1(programs: Progra
     """
     stdin = "one\ntwo\nthree\nfour\nfive\nsix\n"
     ran = programs.console(programs.entry(body), "--text", "--fast", stdin=stdin)
-    assert complaint(ran) == "the session was closed by an error: broke"
+    assert complaint(ran) == (
+        "the session was closed by an error: llm: RuntimeError: broke (program.py:24)"
+    )
     assert [line["text"] for line in ran.transcript] == ["one", "two", "three", "four"]
 
 
@@ -196,6 +198,45 @@ def test_a_record_needs_a_folder(programs: Programs, capsys: pytest.CaptureFixtu
     program = programs.entry(ECHO)
     assert cli.run(["console", str(program), "--text", "--out", str(program)]) == 1
     assert capsys.readouterr().err == f"antiphon: --out {program} is a file; name a folder\n"
+
+
+def test_a_written_call_does_not_delete_the_sound_of_an_earlier_one(programs: Programs) -> None:
+    (programs.folder / "out").mkdir()
+    earlier = programs.folder / "out" / "conversation.wav"
+    earlier.write_bytes(b"sound")
+    said = complaint(programs.console(programs.entry(ECHO), "--text", "--fast"))
+    assert "has the sound of an earlier call" in said
+    assert earlier.read_bytes() == b"sound"
+    assert not (programs.folder / "out" / "timeline.jsonl").exists()
+
+
+MISSING = [
+    ("AgentSession()", "stt", "nobody hears the caller"),
+    ("AgentSession(stt='local/', tts='local/')", "llm", "nobody answers the caller"),
+    ("AgentSession(stt='local/', llm='local/')", "tts", "the agent writes and is not heard"),
+]
+
+
+@pytest.mark.parametrize(("session", "slot", "said"), MISSING)
+def test_a_session_that_lacks_a_model_says_so(
+    programs: Programs, session: str, slot: str, said: str
+) -> None:
+    body = f"await {session}.start(Agent(instructions=''), room=ctx.room)\nctx.shutdown()"
+    ran = programs.console(programs.entry(body), "--wav", HELLO, "--fast")
+    advice = f"pass {slot}= to AgentSession or override {slot}_node"
+    assert f"  note   no {slot}: {said}; {advice}\n" in ran.out
+
+
+def test_a_node_of_ones_own_is_not_missed(programs: Programs) -> None:
+    ran = programs.console(programs.entry(ECHO), "--text", "--fast", stdin="one\n")
+    assert "  note   " not in ran.out
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.run(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out == f"antiphon {__version__}\n"
 
 
 def test_commands_of_later_say_so(capsys: pytest.CaptureFixture[str]) -> None:

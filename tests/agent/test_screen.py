@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+from typing import TextIO, cast
 
 from antiphon.pipeline.timeline import Record
-from antiphon.screen import Screen
+from antiphon.screen import Printed, Screen
 
 
 def message(t: float, text: str, *, interrupted: bool = False) -> Record:
@@ -44,6 +45,86 @@ async def test_the_users_words_break_a_reply_and_it_goes_on_below() -> None:
         "a pause for nothing: it went on where it had stopped",
         "2.50  agent  a time.",
     ]
+
+
+async def test_a_pause_for_nothing_is_told_where_it_was_and_not_at_the_end_of_a_reply() -> None:
+    screen = Screen(out := io.StringIO())
+    screen.note(Record(1.0, "audible", 1, 1))
+    await screen.capture_text("Once upon ")
+    screen.note(Record(2.0, "stopped", 1, 1, {"voice": 0.2, "detection": 0.14}))
+    screen.note(Record(3.0, "resume", None, 1))
+    await screen.capture_text("a time.")
+    assert shown(out) == [
+        "1.00  agent  Once upon",
+        "silent 0.20 s after the user's voice began (0.14 s after it was noticed)",
+        "a pause for nothing: it went on where it had stopped",
+        "3.00  agent  a time.",
+    ]
+
+
+async def test_no_line_breaks_within_a_word() -> None:
+    screen = Screen(out := io.StringIO(), width=32)
+    screen.notice("  with   brain: no model, a few rules")
+    screen.note(Record(1.0, "audible", 1, 1))
+    for text in ("Once upon ", "a time there was ", "an extraordinary ", "whale."):
+        await screen.capture_text(text)
+    screen.user("I would like to hear more of it", 2.0)
+    assert out.getvalue().splitlines() == [
+        "  with   brain: no model, a few",
+        "         rules",
+        "   1.00  agent  Once upon a",
+        "                time there was",
+        "                an extraordinary",
+        "                whale.",
+        "   2.00  user   I would like",
+        "                to hear more",
+        "                of it",
+    ]
+
+
+async def test_what_a_program_prints_has_lines_of_its_own() -> None:
+    screen = Screen(out := io.StringIO())
+    printed = Printed(screen, out)
+    await screen.capture_text("Once upon ")
+    print("seen", 1, file=cast("TextIO", printed))
+    await screen.capture_text("a time.")
+    printed.write("half")
+    screen.notice("a notice")
+    assert shown(out) == [
+        "0.00  agent  Once upon",
+        "seen 1",
+        "0.00  agent  a time.",
+        "half",
+        "a notice",
+    ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+async def test_whoever_types_sees_a_prompt_whenever_nothing_is_being_said() -> None:
+    screen = Screen(out := Terminal(), width=80)
+    screen.notice("a notice")
+    screen.invite(True)
+    assert out.getvalue() == "a notice\n> "
+    screen.typed("hello", 1.0)
+    above, line = "\x1b[1A\r\x1b[K", "\r\x1b[K"
+    assert out.getvalue() == f"a notice\n> {above}   1.00  user   hello\n> "
+    await screen.capture_text("Hi.")
+    assert out.getvalue().endswith(f"> {line}   0.00  agent  Hi.")
+    screen.flush()
+    assert out.getvalue().endswith("Hi.\n> ")
+    screen.invite(False)
+    assert out.getvalue().endswith(f"> {line}")
+
+
+async def test_nobody_is_invited_to_type_into_a_file() -> None:
+    screen = Screen(out := io.StringIO())
+    screen.invite(True)
+    screen.typed("hello", 1.0)
+    assert shown(out) == ["1.00  user   hello"]
 
 
 async def test_a_stopping_time_stands_below_the_reply_it_stopped() -> None:

@@ -104,7 +104,8 @@ def test_an_interruption_is_obeyed(programs: Programs) -> None:
     assert agent[0] < ended <= 8.4 + 0.25
     assert not [at for at in agent if ended <= at < begun]
     assert agent[-1] > begun
-    assert "cut after" in ran.err
+    assert "cut after" in ran.out
+    assert ran.err == ""
 
 
 def test_a_hum_and_a_cough_do_not_end_a_story(programs: Programs) -> None:
@@ -113,7 +114,8 @@ def test_a_hum_and_a_cough_do_not_end_a_story(programs: Programs) -> None:
     (story,) = [line for line in ran.transcript if line["speaker"] == "agent"]
     assert not story["interrupted"]
     assert str(story["text"]).endswith("Would you like another story?")
-    assert "that was no interruption" in ran.err
+    assert "that was no interruption" in ran.out
+    assert ran.err == ""
 
 
 def typed(programs: Programs, sample: str, *lines: str) -> Ran:

@@ -1,0 +1,46 @@
+"""What a session at a console hears, thinks and speaks with, and what is missing of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from antiphon.pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from antiphon.agent import Agent
+    from antiphon.session import AgentSession
+
+WITHOUT: Final = {
+    "stt": "nobody hears the caller",
+    "llm": "nobody answers the caller",
+    "tts": "the agent writes and is not heard",
+}
+
+
+def used(session: AgentSession[Any], *, written: bool) -> list[object]:
+    """The models of a call; a `written` one needs but one."""
+    agent = session.current_agent
+    return [agent.llm] if written else [agent.vad, agent.stt, agent.llm, agent.tts]
+
+
+def missing(agent: Agent, *, written: bool) -> list[str]:
+    """A line for each model that is not there, nor a node of the agent's own in its place."""
+    slots = ("llm",) if written else ("stt", "llm", "tts")
+    return [
+        f"no {slot}: {WITHOUT[slot]}; pass {slot}= to AgentSession or override {slot}_node"
+        for slot in slots
+        if getattr(agent, slot) is None and not agent.overrides(f"{slot}_node")
+    ]
+
+
+def refuse_network(session: AgentSession[Any]) -> None:
+    """Virtual time cannot wait for a network; say which model would need one."""
+    agent = session.current_agent
+    for slot, model in (("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts)):
+        module = type(model).__module__
+        if module.startswith(("livekit.plugins.", "livekit.agents.inference.")):
+            name = getattr(model, "model", "") or type(model).__name__
+            raise UsageError(
+                f"--fast needs engines on this machine, and {slot} is {name} ({module}); "
+                f"add --local to put a built-in engine in its place"
+            )
