@@ -131,7 +131,7 @@ def record(name: str, pieces: list[tuple[float, Words | Hum | Cough]]) -> None:
         if at < len(track):
             raise SystemExit(f"{name}: {piece} at {start} s begins before the last piece has ended")
         track = np.concatenate([track, np.zeros(at - len(track)), sound])
-        print(f"{name:10} {start:6.2f} - {len(track) / RATE:6.2f} s  {piece}")  # noqa: T201
+        print(f"{name:10} {start:6.2f} - {len(track) / RATE:6.2f} s  {piece}")
     track = np.concatenate([track, np.zeros(round(TAIL * RATE))])
     with wave.open(str(Path(__file__).parent / f"{name}.wav"), "wb") as file:
         file.setnchannels(1)

@@ -72,13 +72,12 @@ async def test_no_line_breaks_within_a_word() -> None:
     assert out.getvalue().splitlines() == [
         "  with   brain: no model, a few",
         "         rules",
-        "   1.00  agent  Once upon a",
-        "                time there was",
-        "                an extraordinary",
+        "   1.00  agent  Once upon a time",
+        "                there was an",
+        "                extraordinary",
         "                whale.",
-        "   2.00  user   I would like",
-        "                to hear more",
-        "                of it",
+        "   2.00  user   I would like to",
+        "                hear more of it",
     ]
 
 
