@@ -40,7 +40,7 @@ def frame(item: object) -> rtc.AudioFrame:
     if isinstance(item, rtc.AudioFrame):
         return item
     kind = type(item).__name__
-    raise TypeError(f"tts_node gave {kind}: give rtc.AudioFrame, or Agent.default.tts_node's")
+    raise TypeError(f"tts_node, or the audio of say, gave {kind}: it must give rtc.AudioFrame")
 
 
 async def closed(source: AsyncIterator[object]) -> None:

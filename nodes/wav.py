@@ -1,7 +1,8 @@
 """Reads a recorded caller from a WAV file, whatever its format.
 
 Taken is any linear WAV (8 to 32 bit integers, 32 and 64 bit floats, extensible, RF64, any
-number of channels, any rate); given is 16-bit mono at the rate that was asked for. The standard
+number of channels, any rate) and what telephones make (mu-law, A-law); given is 16-bit mono at the
+rate that was asked for. The standard
 library's `wave` refuses floats, and on 3.11 extensible files, hence a parser of our own. What a
 file says about itself is checked against what it holds: recordings are often cut short.
 """
@@ -18,14 +19,16 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from antiphon.nodes import g711
 from antiphon.pipeline.errors import BadAudio
 
 logger = logging.getLogger("antiphon.wav")
 
 Samples = NDArray[np.int16]
 
-PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
-NAMES = {2: "ADPCM", 6: "A-law", 7: "mu-law", 17: "IMA ADPCM", 80: "MPEG", 85: "MP3"}
+PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
+WIDTHS = {PCM: (1, 2, 3, 4), FLOAT: (4, 8), A_LAW: (1,), MU_LAW: (1,)}  # bytes
+NAMES = {2: "ADPCM", 17: "IMA ADPCM", 80: "MPEG", 85: "MP3"}
 # Writers that cannot seek put a stand-in for the length: 0, the largest number, sox nearly 2 GiB.
 UNKNOWN_LENGTH = 0x7FFF_0000
 RATES = range(1000, 768_001)  # Hz; outside of it a header is nonsense rather than exotic
@@ -35,7 +38,7 @@ RATES = range(1000, 768_001)  # Hz; outside of it a header is nonsense rather th
 class Layout:
     """Where a WAV file keeps its sound, and how."""
 
-    encoding: int  # PCM or FLOAT
+    encoding: int  # one of WIDTHS
     width: int  # bytes of one sample of one channel
     channels: int
     rate: int  # Hz
@@ -130,6 +133,8 @@ def _opened(path: Path) -> BinaryIO:
     try:
         if path.is_dir():
             raise BadAudio(f"{path} is a folder, not a WAV file")
+        if path.exists() and not path.is_file():  # it is read twice, and its size is asked
+            raise BadAudio(f"{path} is a pipe or a device: save the sound into a file first")
         return path.open("rb")
     except FileNotFoundError:
         raise BadAudio(f"there is no file {path}") from None
@@ -177,14 +182,13 @@ def _read_format(body: bytes, path: Path) -> tuple[int, int, int, int]:
     # The stride counts: twenty bits lie at the top of three bytes.
     width = stride // channels if channels and stride % channels == 0 else 0
     width = width or (bits + 7) // 8
-    widths = {PCM: (1, 2, 3, 4), FLOAT: (4, 8)}
-    if encoding not in widths:
+    if encoding not in WIDTHS:
         name = NAMES.get(encoding, f"format {encoding}")
         raise BadAudio(
             f"{path} holds {name}, which is not read here;"
             f" convert it, for example: sox {path.name} -e signed-integer -b 16 out.wav"
         )
-    if width not in widths[encoding] or not channels or rate not in RATES:
+    if width not in WIDTHS[encoding] or not channels or rate not in RATES:
         raise BadAudio(
             f"{path} makes no sense: {channels} channels of {bits} bits at {rate} samples a second"
         )
@@ -218,6 +222,9 @@ def _mono(data: bytes, layout: Layout) -> NDArray[np.float32]:
     if layout.encoding == FLOAT:
         given = np.frombuffer(data, f"<f{layout.width}").astype(np.float64)
         sound = np.asarray(np.clip(np.nan_to_num(given), -1.0, 1.0), np.float64)
+    elif layout.encoding in (A_LAW, MU_LAW):
+        table = g711.A_LAW if layout.encoding == A_LAW else g711.MU_LAW
+        sound = table[np.frombuffer(data, np.uint8)] / 32768
     elif layout.width == 1:  # the only unsigned width
         sound = (np.frombuffer(data, np.uint8).astype(np.float64) - 128) / 128
     else:

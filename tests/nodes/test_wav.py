@@ -1,4 +1,5 @@
 import logging
+import os
 import struct
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from antiphon.pipeline.errors import BadAudio
 
 CALLERS = Path(__file__).parents[2] / "samples" / "callers"
 
-PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+PCM, FLOAT, A_LAW, MU_LAW, EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
 GUID_TAIL = bytes.fromhex("000000001000800000aa00389b71")
 
 
@@ -215,7 +216,7 @@ BAD = {
     "header is cut short": WHOLE[:30],
     "no 'fmt ' before 'data'": riff(chunk(b"data", b"\0\0" * 100)),
     "holds no sound": riff(fmt(PCM, 16), chunk(b"data", b""), chunk(b"LIST", b"silent")),
-    "holds mu-law": riff(fmt(7, 8), chunk(b"data", b"\0\0")),
+    "holds ADPCM": riff(fmt(2, 8), chunk(b"data", b"\0\0")),
     "holds format 4660": riff(fmt(0x1234, 16), chunk(b"data", b"\0\0")),
     "0 channels": riff(fmt(PCM, 16, channels=0), chunk(b"data", b"\0\0")),
     "at 0 samples a second": riff(fmt(PCM, 16, rate=0), chunk(b"data", b"\0\0")),
@@ -246,6 +247,26 @@ def test_a_header_cut_at_any_byte_is_refused_without_a_traceback(path: Path) -> 
         path.write_bytes(WHOLE[:length])
         with pytest.raises(BadAudio):
             open_wav(path)
+
+
+TELEPHONES = [
+    (MU_LAW, b"\xff\x80\x00\x7f", [0, 32124, -32124, 0]),
+    (A_LAW, b"\xd5\x55\xaa\x2a", [8, -8, 32256, -32256]),
+]
+
+
+@pytest.mark.parametrize(("encoding", "octets", "samples"), TELEPHONES)
+def test_what_a_telephone_recorded_is_read(
+    path: Path, encoding: int, octets: bytes, samples: list[int]
+) -> None:
+    path.write_bytes(riff(fmt(encoding, 8), chunk(b"data", octets)))
+    assert read_wav(path).samples.tolist() == samples
+
+
+def test_a_pipe_is_no_file_and_is_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    with pytest.raises(BadAudio, match="is a pipe or a device: save the sound into a file first"):
+        open_wav(path)
 
 
 def test_the_recorded_callers_are_audible_and_silent_in_between() -> None:
