@@ -224,7 +224,7 @@ class Answers:
         if not turn.written:
             turn.written = True
             turn.message.metrics.update(self._conversation.delays.of_turn(turn.number))
-            self._conversation.write(turn.message, self.agent)
+            self._conversation.write(turn.message, self.agent, turn.number)
 
     def _answer(self, turn: Turn, context: Callable[[], llm.ChatContext] | None) -> None:
         draft, self._draft = self._draft, None

@@ -10,7 +10,7 @@ from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 from antiphon import arguments
 from antiphon.arguments import said
 from antiphon.context import INSIDE
-from antiphon.pipeline.errors import ArgumentError
+from antiphon.pipeline.errors import ArgumentError, UsageError
 from antiphon.pipeline.observations import Kind
 from antiphon.sources import Said, SaidAudio
 
@@ -46,6 +46,7 @@ def say(
     remembered: bool,
 ) -> SpeechHandle:
     """Have text said, or ready audio played, when its turn comes."""
+    _taken(talk)
     arguments.speech(text)
     if audio is not None:
         arguments.sound(audio)
@@ -60,6 +61,7 @@ def generate(
     talk: Conversation, user_input: NotGivenOr[str | llm.ChatMessage], asking: Asking
 ) -> SpeechHandle:
     """Have the model speak when its turn comes; `user_input` is in history at once."""
+    _taken(talk)
     _check(talk, user_input, asking)
     inside = INSIDE.get()
     if user_input is not NOT_GIVEN and not (inside and inside.written == user_input):
@@ -74,6 +76,12 @@ def generate(
     source.modality = asking.modality
     kind = talk.speaking.kind(Kind.SPEECH, asking.allow_interruptions)
     return talk.speaking.speak(source, kind, asked=True)
+
+
+def _taken(talk: Conversation) -> None:
+    """Refuse what comes too late; a tool or a hook that is still at work may say what it has to."""
+    if talk.speaking.draining and INSIDE.get() is None:
+        raise UsageError("the session ends once all is said: nothing more can be asked for")
 
 
 def _check(

@@ -167,7 +167,7 @@ class Conversation(Stirring):
             self.limit.agent_speaks()
         committed = ""
         for decision in self.machine.observe(seen, now):
-            self.timeline.note(now, decision, None, self._holder_number())
+            self.timeline.note(now, decision, self.delays.turn_of(decision), self._holder_number())
             try:
                 self._carry_out(decision, now)
             except Exception as error:  # what is foreign in it must not make the session deaf
@@ -309,13 +309,14 @@ class Conversation(Stirring):
         self.delays.hooked(turn, self._loop.time())
         self.mark("hook_ended", None, hook_of=turn)
 
-    def write(self, item: llm.ChatMessage, agent: Agent) -> None:
-        """Write into history, and tell of it."""
-        self._written(cast("llm.ChatMessage", self.memory.write(item, agent)), None)
+    def write(self, item: llm.ChatMessage, agent: Agent, turn: int | None = None) -> None:
+        """Write into history, and tell of it; the words of a `turn` of the user's, perhaps."""
+        self._written(cast("llm.ChatMessage", self.memory.write(item, agent)), None, turn)
 
-    def _written(self, item: llm.ChatMessage, reply: Reply | None) -> None:
-        text, cut = item.text_content or "", item.interrupted
-        self.mark("message", reply, role=item.role, text=text, interrupted=cut)
+    def _written(self, item: llm.ChatMessage, reply: Reply | None, turn: int | None = None) -> None:
+        number, turn = (reply.number, reply.turn) if reply else (None, turn)
+        said = {"role": item.role, "text": item.text_content or "", "interrupted": item.interrupted}
+        self.timeline.mark(self._loop.time(), "message", turn, number, **said)
         self.tell("conversation_item_added", ConversationItemAddedEvent, item=item)
         self.session.deliver()
 

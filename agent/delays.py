@@ -64,6 +64,10 @@ class Delays:
         self._marks = {}
         return self._turns
 
+    def turn_of(self, decision: o.Decision) -> int | None:
+        """The number of the turn that a decision is about to commit."""
+        return self._turns + 1 if isinstance(decision, o.Commit) else None
+
     def hooking(self, turn: int, now: float) -> None:
         """on_user_turn_completed begins."""
         self._of_turn.get(turn, {})["hook"] = now

@@ -141,7 +141,9 @@ class Run:
         SPEAKING.set(None)  # whoever asked for it: this task waits for them too
         INSIDE.set(None)
         if drain:
+            self.conversation.speaking.draining = True
             await self.drain()
+            self.conversation.speaking.draining = False  # on_exit has the last word
         await self._close(reason, error)
 
     async def drain(self) -> None:

@@ -41,6 +41,7 @@ class Speaking:
         self._scope = scope
         self._replies: dict[Reply, SpeechHandle] = {}
         self.runs = Runs(conversation, scope)
+        self.draining = False  # what is asked for is said to its end, and nothing new is taken
         self._made = 0
         self._closed = False
 

@@ -90,6 +90,13 @@ def test_a_turn_explains_its_delay_and_a_barge_in_its_stopping_time(programs: Pr
     assert "the record is in" in ran.out.splitlines()[-1]
 
 
+def test_the_timeline_numbers_a_turn_wherever_it_is_told_of(programs: Programs) -> None:
+    ran = programs.console(programs.entry(TALK), "--wav", HELLO, "--fast")
+    assert [record["turn"] for record in ran.kinds("commit")] == [1, 2, 3]
+    told = [(record["role"], record["turn"]) for record in ran.kinds("message")]
+    assert told == [(who, turn) for turn in (1, 2, 3) for who in ("user", "assistant")]
+
+
 def test_built_in_engines_say_how_good_they_are(programs: Programs) -> None:
     out = programs.console(programs.entry(TALK), "--wav", HELLO, "--fast").out
     for engine in ("webrtcvad", "pocketsphinx", "brain"):

@@ -54,6 +54,26 @@ def test_closing_twice_reports_once() -> None:
     assert len(call.reported("close")) == 1
 
 
+def test_nothing_new_can_be_asked_for_while_a_session_drains() -> None:
+    refused: list[str] = []
+
+    def ask(call: Call) -> None:
+        for asking in (lambda: call.session.say("More."), call.session.generate_reply):
+            with pytest.raises(RuntimeError, match="the session ends once all is said") as error:
+                asking()
+            refused.append(str(error.value))
+
+    call = hold(
+        at(0.1, lambda call: call.say(sentence(0))),
+        at(0.2, lambda call: call.session.shutdown(drain=True)),
+        at(0.3, ask),
+        until=9.0,
+    )
+    check(call)
+    assert len(refused) == 2
+    assert call.heard == sentence(0).split()
+
+
 def test_a_shutdown_that_drains_lets_the_agent_finish() -> None:
     call = hold(
         at(0.1, lambda call: call.say(LONG)),
