@@ -16,7 +16,7 @@ LIST_MODULES := { pwd; ls -d build/__editable__.antiphon-* 2>/dev/null; \
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make run      hold a spoken conversation with the recorded caller (ARGS= for your microphone)"
+	@echo "make run      hold a spoken conversation with the recorded caller (ARGS=--text to write to it)"
 	@echo "make test     run the tests (TESTS=tests/pipeline for some of them, JOBS=1 in one process)"
 	@echo "make check    formatting, lint, types and the layers"
 	@echo "make bench    measure, next to LiveKit's own session"
@@ -55,10 +55,10 @@ clean:
 
 install: $(VENV)/.installed
 
-$(VENV)/.dependencies: pyproject.toml .ci/venv
+$(VENV)/.dependencies: pyproject.toml .ci/venv .ci/install
 	@PYTHON="$(PYTHON)" .ci/venv $(VENV)
 	@echo "==> installing antiphon and what it needs (the first time takes a minute or two)"
-	$(PIP) install $(if $(wildcard $(VENV)/.installed),--quiet) "setuptools>=77" -e ".[local,dev]"
+	@.ci/install $(PIP) install "setuptools>=77" -e ".[local,dev]"
 	@touch $@
 
 # A strict editable install is a tree of links, one for each module there was when it was made:
