@@ -1,14 +1,19 @@
-"""`python -m bench [--quick] [--only NAME …]` prints the table of goals and results."""
+"""`python -m bench [--quick] [--only NAME …]` prints the table of goals and results.
+
+What is being measured, and what was logged meanwhile, is told on standard error.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import gc
+import logging
 import os
 import platform
 import sys
 import time
+from collections import Counter
 from functools import partial
 from importlib.metadata import version
 from statistics import mean, median
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Line = tuple[str, str, str, str, str]
+
+SHORT = Pace(per_letter=0.015)  # so that a turn takes a second, nearly all of it listening
 
 
 def timed(text: str) -> Pace:
@@ -44,9 +51,9 @@ def real(work: Any) -> Any:
 
 
 def plain_overhead(quick: bool) -> list[Line]:
-    turns = 20 if quick else 60
-    theirs = real(rows.overhead(lambda: LiveKit(Pace(), plain=True), turns))
-    ours = real(rows.overhead(lambda: Ours(Pace(), plain=True), turns))
+    turns, pace = (5, SHORT) if quick else (60, Pace())
+    theirs = real(rows.overhead(lambda: LiveKit(pace, plain=True), turns))
+    ours = real(rows.overhead(lambda: Ours(pace, plain=True), turns))
     ratio = median(theirs) / median(ours)
     return [
         (
@@ -60,10 +67,10 @@ def plain_overhead(quick: bool) -> list[Line]:
 
 
 def model_overhead(quick: bool) -> list[Line]:
-    turns = 20 if quick else 60
-    theirs = real(rows.overhead(lambda: LiveKit(Pace(), plain=False), turns))
-    bare = real(rows.overhead(lambda: Bare(Pace()), turns))
-    ours = real(rows.overhead(lambda: Ours(Pace(), plain=False), turns))
+    turns, pace = (5, SHORT) if quick else (60, Pace())
+    theirs = real(rows.overhead(lambda: LiveKit(pace, plain=False), turns))
+    bare = real(rows.overhead(lambda: Bare(pace), turns))
+    ours = real(rows.overhead(lambda: Ours(pace, plain=False), turns))
     above = median(ours) - median(bare)
     goal = f"<= bare + 0.5; is +{above:.2f}; {median(theirs) / median(ours):.1f}x"
     return [("turn overhead, LiveKit models, ms", spread(theirs), spread(bare), spread(ours), goal)]
@@ -86,19 +93,20 @@ def openings(quick: bool) -> list[Line]:
 
 
 def barge_in(quick: bool) -> list[Line]:
+    text = " ".join(rows.LONG.split()[:20]) if quick else rows.LONG
     late, times = run_virtual(
-        rows.barge_in(lambda: Ours(Pace(text=rows.LONG), plain=True), 100 if quick else 1000)
+        rows.barge_in(lambda: Ours(Pace(text=text), plain=True), 100 if quick else 1000)
     )
-    few = 3 if quick else 10
-    ours = real(rows.barge_in(lambda: Ours(Pace(text=rows.LONG), plain=True), few))[0]
-    theirs = real(rows.barge_in(lambda: LiveKit(Pace(text=rows.LONG), plain=True), few))[0]
+    few = 2 if quick else 10
+    ours = real(rows.barge_in(lambda: Ours(Pace(text=text), plain=True), few))[0]
+    theirs = real(rows.barge_in(lambda: LiveKit(Pace(text=text), plain=True), few))[0]
     cell = f"{late} in {times} (virtual), {ours} in {few} (real)"
     return [("barge-in: frames after the decision", f"{theirs} in {few}", "–", cell, "0 in 1,000")]
 
 
 def history(quick: bool) -> list[Line]:
     ours = run_virtual(rows.remembered(lambda pace: Ours(pace, plain=True), 40 if quick else 200))
-    few = 4 if quick else 12
+    few = 2 if quick else 12
     theirs = real(rows.remembered(lambda pace: LiveKit(pace, plain=True), few))
     cell = f"{mean(ours):.2f} ({len(ours)} cuts, virtual)"
     return [
@@ -162,9 +170,9 @@ def simulated(quick: bool) -> list[Line]:
 
 
 def tools(quick: bool) -> list[Line]:
-    number = 20 if quick else 60
-    without = real(rows.overhead(lambda: Ours(Pace(), plain=True), number))
-    called = real(rows.overhead(lambda: steps.WithTools(Pace()), number))
+    number, pace = (5, SHORT) if quick else (60, Pace())
+    without = real(rows.overhead(lambda: Ours(pace, plain=True), number))
+    called = real(rows.overhead(lambda: steps.WithTools(pace), number))
     more = median(called) - median(without)
     goal = f"<= a turn without; +{more:.2f} to {median(without):.2f}"
     return [("turn overhead with a tool that takes no time, ms", "–", "–", spread(called), goal)]
@@ -193,18 +201,41 @@ CASES: dict[str, Callable[[bool], list[Line]]] = {
 }
 
 
+class Logged(logging.Handler):
+    """Keeps what is logged out of the table. Mutable state: how often each thing was said."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: Counter[str] = Counter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._said[f"{record.levelname} {record.name}: {record.getMessage()}"] += 1
+
+    def lines(self) -> list[str]:
+        return [f"{times} x {said}" for said, times in self._said.most_common()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer turns and sessions")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer turns and sessions: about four minutes"
+    )
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     options = parser.parse_args()
     head = f"Python {platform.python_version()}, {os.cpu_count()} cores, livekit-agents"
-    show = partial(print, file=sys.stdout, flush=True)
+    show, tell = (partial(print, file=out, flush=True) for out in (sys.stdout, sys.stderr))
+    logging.getLogger().addHandler(logged := Logged())
     show(f"{head} {version('livekit-agents')}")
     show(f"{'measure':<58} | {'LiveKit':<24} | {'bare':<20} | {'ours':<34} | goal")
-    for name in options.only:
+    began = time.perf_counter()
+    for number, name in enumerate(options.only, 1):
+        passed = time.perf_counter() - began
+        tell(f"[{passed:.0f} s] {name}, {number} of {len(options.only)}, is being measured")
         for measure, theirs, bare, ours, goal in CASES[name](options.quick):
             show(f"{measure:<58} | {theirs:<24} | {bare:<20} | {ours:<34} | {goal}")
+    for line in logged.lines():
+        tell(f"logged meanwhile: {line}")
+    tell(f"done after {time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":
