@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LIST_MODULES := { pwd; ls -d build/__editable__.antiphon-* 2>/dev/null; \
 	find agent pipeline nodes -type f ! -name '*.pyc' | LC_ALL=C sort; }
 
-.PHONY: help run test check bench fuzz wheel clean install FORCE
+.PHONY: help run test check bench fuzz wheel livekit-server clean install FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "make bench    measure, next to LiveKit's own session"
 	@echo "make fuzz     run FUZZ=$(FUZZ) random interleavings"
 	@echo "make wheel    build the wheel and try it in a clean environment"
+	@echo "make livekit-server   build the server that the tests of rooms talk to, once"
 	@echo "make clean    remove caches and results"
 	@echo "PYTHON=python3.12 VENV=.venv-3.12 choose another interpreter"
 
@@ -47,6 +48,9 @@ fuzz: install
 
 wheel: install
 	.ci/wheel $(BIN)/python
+
+livekit-server:
+	@.ci/livekit-server
 
 # build/ holds the links of the editable install: without it the package is gone.
 clean:
