@@ -1,0 +1,106 @@
+"""What a room sees of a conversation: the agent's state, and the words of both sides."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from livekit import rtc
+from livekit.agents.types import (
+    ATTRIBUTE_AGENT_STATE,
+    ATTRIBUTE_PUBLISH_ON_BEHALF,
+    CLIENT_PROTOCOL_TRANSCRIPTION_STREAMS,
+)
+
+from antiphon.nodes.room_text import AgentWords, UserWords
+from antiphon.pipeline.streams import Stream
+from antiphon.worker import client_protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from livekit.agents import AgentStateChangedEvent, UserInputTranscribedEvent
+    from livekit.agents.voice.room_io import TextOutputOptions
+
+    from antiphon.pipeline.streams import Scope
+    from antiphon.session import AgentSession
+
+logger = logging.getLogger("antiphon.room")
+
+LAST_WORDS: Final = 1.0  # seconds for what is on its way when the session leaves
+
+
+class RoomShow:
+    """Mutable state: the words on their way, and the states that are not shown yet.
+
+    `user` gives who speaks to the agent, and that one's microphone; `voice` the agent's track.
+    """
+
+    def __init__(
+        self,
+        session: AgentSession[Any],
+        room: rtc.Room,
+        scope: Scope,
+        options: TextOutputOptions | None,
+        *,
+        user: Callable[[], tuple[str, str | None] | None],
+        voice: Callable[[], str | None],
+    ) -> None:
+        self.agent_words: AgentWords | None = None
+        self._user_words: UserWords | None = None
+        self._session = session
+        self._room = room
+        self._voice = voice
+        self._states: Stream[str] = Stream(10**9, name="agent states")
+        if options is not None:
+            self.agent_words = AgentWords(
+                room,
+                scope,
+                self._agent,
+                self._packets,
+                lines=options.json_format,
+                next_in_chain=options.next_in_chain,
+            )
+            self._user_words = UserWords(room, scope, "user words", user, self._packets)
+        session.on("agent_state_changed", self._agent_is)
+        session.on("user_input_transcribed", self._transcribed)
+        scope.start("agent state", self._show_states())
+
+    async def close(self) -> None:
+        """Show what is known to its end."""
+        self._session.off("agent_state_changed", self._agent_is)
+        self._session.off("user_input_transcribed", self._transcribed)
+        words = [words for words in (self.agent_words, self._user_words) if words is not None]
+        for each in words:
+            each.close()
+        if words:
+            await asyncio.wait([each.sending for each in words], timeout=LAST_WORDS)
+
+    def _agent(self) -> tuple[str, str | None]:
+        return self._room.local_participant.identity, self._voice()
+
+    def _packets(self) -> bool:
+        """Somebody in the room only knows the packets from before there were text streams: a person
+        with an old client, and no avatar of this agent."""
+        me = self._room.local_participant.identity
+        return any(
+            other.kind == rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
+            and client_protocol(other) < CLIENT_PROTOCOL_TRANSCRIPTION_STREAMS
+            and other.attributes.get(ATTRIBUTE_PUBLISH_ON_BEHALF) != me
+            for other in self._room.remote_participants.values()
+        )
+
+    def _transcribed(self, event: UserInputTranscribedEvent) -> None:
+        if self._user_words is not None:
+            self._user_words.version(event.transcript, final=event.is_final)
+
+    def _agent_is(self, event: AgentStateChangedEvent) -> None:
+        self._states.put_nowait(event.new_state)
+
+    async def _show_states(self) -> None:
+        async for state in self._states:
+            while self._states.waiting:
+                state = self._states.take_nowait()  # the newest is what counts
+            if self._room.isconnected():
+                await self._room.local_participant.set_attributes({ATTRIBUTE_AGENT_STATE: state})
