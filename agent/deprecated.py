@@ -14,6 +14,7 @@ from livekit.agents import NOT_GIVEN, NotGivenOr
 
 from antiphon.arguments import given, nearest
 from antiphon.pipeline.errors import ArgumentError
+from antiphon.room_options import resolved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -170,14 +171,16 @@ def stt_context(
 
 def room_options(
     new: NotGivenOr[room_io.RoomOptions], old: Mapping[str, object]
-) -> NotGivenOr[room_io.RoomOptions]:
+) -> room_io.RoomOptions:
     """`room_options`, of which there were two halves."""
-    for name in _names(OldStartArguments):
-        if given(old.get(name, NOT_GIVEN)):
+    names = ("room_input_options", "room_output_options")
+    halves: list[Any] = [old.get(name, NOT_GIVEN) for name in names]
+    for name, half in zip(names, halves, strict=True):
+        if given(half):
             if given(new):
                 raise ArgumentError(f"{name}= is a part of room_options=: drop {name}=")
             _warn(f"{name}=", "room_options=room_io.RoomOptions(…)")
-    return new
+    return resolved(new, *halves)
 
 
 def endpointing(new: NotGivenOr[T], old: Mapping[str, object]) -> NotGivenOr[T | dict[str, object]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from antiphon.events import UserTranscriptionTimeoutEvent, error_event
+from antiphon.events import CloseReason, UserTranscriptionTimeoutEvent, error_event
 from antiphon.pipeline.errors import NodeError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Faults:
         event = error_event(source, error, talk.agent, talk.memory.wall())
         talk.session.report("error", lambda: event)
         if self._failures.get(source, 0) > talk.session.conn_options.max_unrecoverable_errors:
-            talk.session.give_up(event.error)
+            talk.session.end(CloseReason.ERROR, event.error)
 
     def survived(self, error: Exception) -> None:
         """The model died in the middle of a reply, and is asked once more for the rest."""

@@ -21,6 +21,7 @@ from antiphon.pipeline import observations as o
 from antiphon.pipeline.left_behind import STRAYS, Strays
 from antiphon.pipeline.reply import SPEAKING
 from antiphon.pipeline.streams import Scope
+from antiphon.room import RoomIO
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -63,24 +64,27 @@ class Run:
         self._sink: io.AudioOutput | None = None
         self._adapted: Adapted | None = None  # what the last foreign sink is written through
         self._closing: asyncio.Task[None] | None = None
+        self.room_io: RoomIO | None = None
         agent.join(session)
         self.conversation = Conversation(session, agent, self._scope, self.strays)
 
     async def start(self, room: rtc.Room | None, *, capture: bool) -> RunResult[None] | None:
         """Begin; the result is what comes of the beginning, once that is over, if it is wanted."""
         if not capture:
-            await self._begin()
+            await self._begin(room)
             return None
         result: RunResult[None] = RunResult()
         with self.conversation.speaking.runs.capturing(result):
-            await self._begin()
+            await self._begin(room)
         return await result
 
-    async def _begin(self) -> None:
+    async def _begin(self, room: rtc.Room | None) -> None:
         talk = self.conversation
         talk.mark("session_started", None)
         if (console := CONSOLE.get()) is not None:
             console.attach(self._session)
+        elif room is not None:
+            await self._enter(room)
         self.attach()
         talk.unbuilt.tell(self._session, self._agent, talk.options)
         self._session.captions.start(self._scope)
@@ -94,6 +98,14 @@ class Run:
         talk.states.agent_is("listening")
         self._session.deliver()
         await asyncio.sleep(0)  # what on_enter says first is in line before anything else
+
+    async def _enter(self, room: rtc.Room) -> None:
+        self.room_io = RoomIO(self._session, room, options=self._session.room_options)
+        try:
+            await self.room_io.start()
+        except Exception as error:  # there is nobody to talk with
+            await self.close(CloseReason.ERROR, error)
+            raise
 
     def _prewarm(self) -> None:
         """Let the models open what they can before the first turn needs it."""
@@ -174,6 +186,7 @@ class Run:
         talk.observe(o.Closed())
         talk.close()
         talk.seats.release()
+        await session.captions.finish()
         await self._reported()
         await talk.tools.finish()
         await talk.toolsets.close()
@@ -184,6 +197,8 @@ class Run:
         talk.mark("session_closed", None, reason=reason.value, error=str(error) if error else None)
         talk.tell("close", CloseEvent, error=error, reason=reason)
         session.deliver()
+        if self.room_io is not None:
+            await self.room_io.aclose()
         self.closed.set_result(None)
 
     async def _reported(self) -> None:

@@ -83,7 +83,6 @@ class RoomIO:
 
     async def start(self) -> None:
         """Attach to the session; the room may be joined before or after."""
-        self._session.room = self
         self._make_inputs()
         self._make_outputs()
         self.room.on("connection_state_changed", self._connection)
@@ -178,9 +177,7 @@ class RoomIO:
         session, options = self._session, room_options.audio_input(self._options)
         if options is not None and session.input.audio is None:
             if options.pre_connect_audio:
-                self._early = EarlyAudio(
-                    self.room, self._scope, options.pre_connect_audio_timeout
-                )
+                self._early = EarlyAudio(self.room, self._scope, options.pre_connect_audio_timeout)
             self._input = RoomInput(self.room, self._scope, options, self._early)
             session.input.audio = self._input
         if self._options.get_video_input_options() is not None and session.input.video is None:

@@ -1,4 +1,4 @@
-"""How a session takes part in a room: LiveKit's options, with what is better for us left out of them.
+"""How a session takes part in a room: LiveKit's options, and what we choose for you.
 
 Left out, frames are of 20 ms (LiveKit's are of 50: nothing could be noticed sooner than that), and
 a line of chat is answered by this session.
@@ -6,6 +6,7 @@ a line of chat is answered by this session.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import dataclasses
 from dataclasses import dataclass
@@ -24,10 +25,8 @@ FRAME: Final = 20  # milliseconds
 
 async def answer(session: AgentSession[Any], event: livekit.TextInputEvent) -> None:
     """Answer a line of chat: at once, or after a speech that may not be interrupted."""
-    try:
+    with contextlib.suppress(RuntimeError):
         await session.interrupt()
-    except RuntimeError:
-        pass
     session.generate_reply(user_input=event.text)
 
 

@@ -37,12 +37,12 @@ if TYPE_CHECKING:
         RecordingOptions,
         STTContextOptions,
         TurnHandlingOptions,
-        room_io,
         stt,
         tts,
         vad,
     )
     from livekit.agents.metrics import AgentSessionUsage
+    from livekit.agents.voice.room_io import RoomOptions
     from livekit.agents.voice.tool_executor import ToolHandlingOptions
     from livekit.agents.voice.turn import TurnDetectionMode
     from typing_extensions import Unpack
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.source import Chunker
     from antiphon.pipeline.timeline import Timeline
+    from antiphon.room import RoomIO
     from antiphon.session_options import VideoSampler
     from antiphon.speech import SpeechHandle
 
@@ -197,6 +198,24 @@ class AgentSession(
         """Where sound goes now; None when the session only writes."""
         return self._run.speaker if self._run else None
 
+    @property
+    def room_io(self) -> RoomIO:
+        """What connects the session with its room; UsageError where it has none."""
+        if self._run is None or self._run.room_io is None:
+            raise UsageError("this session is in no room: await session.start(agent, room=…)")
+        return self._run.room_io
+
+    @property
+    def alone(self) -> bool:
+        """It is in a room, and nobody is there to talk with."""
+        room_io = self._run.room_io if self._run else None
+        return room_io is not None and room_io.linked_participant is None
+
+    def accompanied(self) -> None:
+        """Somebody to talk with has come to the room, or gone."""
+        if self._run is not None:
+            self.conversation.states.watch()
+
     # Life.
 
     @overload
@@ -215,7 +234,7 @@ class AgentSession(
         *,
         capture_run: bool = False,
         room: NotGivenOr[rtc.Room | None] = NOT_GIVEN,
-        room_options: NotGivenOr[room_io.RoomOptions] = NOT_GIVEN,
+        room_options: NotGivenOr[RoomOptions] = NOT_GIVEN,
         session_host: NotGivenOr[bool] = NOT_GIVEN,
         record: NotGivenOr[bool | RecordingOptions] = NOT_GIVEN,
         **old: Unpack[deprecated.OldStartArguments],
@@ -248,10 +267,10 @@ class AgentSession(
         if self._run is not None:
             self._run.shutdown(drain=drain)
 
-    def give_up(self, error: object) -> None:
-        """End the conversation because a model keeps failing."""
+    def end(self, reason: CloseReason, error: object = None) -> None:
+        """End the conversation at once, for that reason."""
         if self._run is not None:
-            self._run.shutdown(drain=False, reason=CloseReason.ERROR, error=error)
+            self._run.shutdown(drain=False, reason=reason, error=error)
 
     async def wait_for_idle(self) -> Agent:
         """Wait until nobody speaks, and nothing is about to be said; gives the agent in charge.

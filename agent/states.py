@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from antiphon.events import (
     AgentFalseInterruptionEvent,
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from antiphon.conversation import Conversation
 
 logger = logging.getLogger("antiphon.states")
+
+LAST_WORDS: Final = 0.5  # seconds a text output has for them when the session closes
 
 
 class States:
@@ -84,7 +86,7 @@ class States:
         talk = self._conversation
         patience = talk.session.options.user_away_timeout
         silent = self.agent == self.user == "listening" and not talk.tools.searching
-        if patience is not None and silent:
+        if patience is not None and silent and not talk.session.alone:
             self._away = asyncio.get_running_loop().call_later(patience, self._leave)
 
     def _leave(self) -> None:
@@ -103,9 +105,16 @@ class Captions:
         self._sink: io.TextOutput | None = None
         self._shown = ""
         self._parts: Stream[str | None] = Stream(10**6, name="captions")
+        self._forwarding: asyncio.Task[None] | None = None
 
     def start(self, scope: Scope) -> None:
-        scope.start("captions", self._forward())
+        self._forwarding = scope.start("captions", self._forward())
+
+    async def finish(self) -> None:
+        """Give the output what is left, and nothing after that."""
+        self._parts.end()
+        if self._forwarding is not None:
+            await asyncio.wait([self._forwarding], timeout=LAST_WORDS)
 
     def attach(self, sink: io.TextOutput | None) -> None:
         self._sink = sink
@@ -116,6 +125,8 @@ class Captions:
 
     def show(self, said: str) -> None:
         """`said` is all of the reply that has been heard so far."""
+        if self._parts.ended:
+            return
         if len(said) > len(self._shown) and said.startswith(self._shown):
             self._parts.put_nowait(said[len(self._shown) :])
             self._shown = said

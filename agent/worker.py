@@ -42,6 +42,11 @@ NO_ENTRY_POINT: Final = (
 )
 
 
+def client_protocol(participant: rtc.RemoteParticipant) -> int:
+    """Which of the newer ways of telling a participant's client understands."""
+    return participant._info.client_protocol
+
+
 def entry_point(server: AgentServer) -> Callable[[JobContext], Awaitable[None]]:
     """What `@server.rtc_session()` decorated; UsageError when nothing was."""
     if server._entrypoint_fnc is None:

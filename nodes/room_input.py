@@ -166,10 +166,7 @@ class RoomInput(Following, io.AudioInput):
             auto_close_noise_cancellation=chosen,
         )
         async with aclosing(stream):
-            if (
-                self._early is not None
-                and EARLY in map(int, publication.audio_features)
-            ):
+            if self._early is not None and EARLY in map(int, publication.audio_features):
                 for frame in await self._early.of(publication.sid, options.sample_rate):
                     self._hear(frame)
             async for event in stream:

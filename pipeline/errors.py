@@ -27,6 +27,10 @@ class SessionClosed(AntiphonError, RuntimeError):
     """The session closed before what was waited for came."""
 
 
+class RoomLost(AntiphonError):
+    """The connection to a room was lost for good; the message says how."""
+
+
 class BadAudio(AntiphonError):
     """A sound file cannot be read or written; the message says why, in one line."""
 

@@ -73,7 +73,7 @@ def _set(future: asyncio.Future[None]) -> None:
 
 def sound(first: int, last: int) -> memoryview:
     """Samples that are all different."""
-    return memoryview(np.arange(first, last, dtype=np.int16))
+    return memoryview(np.arange(first, last, dtype=np.int16).data)
 
 
 def heard(native: Native) -> list[int]:
