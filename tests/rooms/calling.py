@@ -80,9 +80,9 @@ class Caller:
         return self
 
     async def leave(self) -> None:
-        await self.room.disconnect()
         for stream in self._streams:
             await stream.aclose()
+        await self.room.disconnect()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

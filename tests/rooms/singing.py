@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from livekit import rtc
-from livekit.agents import stt
+from livekit.agents import LanguageCode, stt
+from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, TimedString
 
 from antiphon import Agent
 from tests.rooms import calling
@@ -43,9 +44,10 @@ def note(word: str) -> NDArray[np.int16]:
 
 
 def sung(sound: NDArray[np.int16]) -> list[str]:
-    """The words in what a caller heard, in order, by the strongest tone of each 50 ms."""
+    """The words in what a caller heard, in order, by the strongest tone of each 50 ms, twice."""
     size = calling.RATE // 20
     found: list[str] = []
+    last = None
     for at in range(0, len(sound) - size, size // 2):
         piece = sound[at : at + size].astype(float)
         if np.abs(piece).max() < calling.SOUND:
@@ -53,7 +55,8 @@ def sung(sound: NDArray[np.int16]) -> list[str]:
         spectrum = np.abs(np.fft.rfft(piece * np.hanning(size), 8 * size))
         frequency = np.argmax(spectrum) * calling.RATE / (8 * size)
         number = round((frequency - LOWEST) / STEP)
-        if 0 <= number < len(WORDS) and WORDS[number] not in found[-1:]:
+        sure, last = number == last, number
+        if sure and 0 <= number < len(WORDS) and WORDS[number] not in found[-1:]:
             found.append(WORDS[number])
     return found
 
@@ -74,7 +77,7 @@ class Singer(Agent):
         self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
     ) -> AsyncGenerator[stt.SpeechEvent, None]:
         while True:
-            said = stt.SpeechData(language="", text=await self.words.get())
+            said = stt.SpeechData(language=LanguageCode("en"), text=await self.words.get())
             yield stt.SpeechEvent(stt.SpeechEventType.FINAL_TRANSCRIPT, alternatives=[said])
 
     async def llm_node(
@@ -86,7 +89,10 @@ class Singer(Agent):
     async def tts_node(
         self, text: AsyncIterable[str], model_settings: ModelSettings
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        end = 0.0
         async for chunk in text:
             for word in chunk.split():
-                pcm = note(word)
-                yield rtc.AudioFrame(pcm.tobytes(), RATE, 1, len(pcm))
+                end += LENGTH
+                frame = rtc.AudioFrame(note(word).tobytes(), RATE, 1, round(RATE * LENGTH))
+                frame.userdata[USERDATA_TIMED_TRANSCRIPT] = [TimedString(word, end_time=end)]
+                yield frame
