@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("antiphon.room")
 
+GLANCE: Final = 0.05  # seconds between two looks at what has been heard
 LAST_WORDS: Final = 1.0  # seconds for what is on its way when the session leaves
 
 
 class RoomShow:
-    """Mutable state: the words on their way, and the states that are not shown yet.
+    """Mutable state: the words on their way, the states that are not shown yet, and the next look.
 
     `user` gives who speaks to the agent, and that one's microphone; `voice` the agent's track.
     """
@@ -53,6 +54,7 @@ class RoomShow:
         self._room = room
         self._voice = voice
         self._states: Stream[str] = Stream(10**9, name="agent states")
+        self._glance: asyncio.TimerHandle | None = None
         if options is not None:
             self.agent_words = AgentWords(
                 room,
@@ -71,6 +73,8 @@ class RoomShow:
         """Show what is known to its end."""
         self._session.off("agent_state_changed", self._agent_is)
         self._session.off("user_input_transcribed", self._transcribed)
+        if self._glance is not None:
+            self._glance.cancel()
         words = [words for words in (self.agent_words, self._user_words) if words is not None]
         for each in words:
             each.close()
@@ -97,6 +101,18 @@ class RoomShow:
 
     def _agent_is(self, event: AgentStateChangedEvent) -> None:
         self._states.put_nowait(event.new_state)
+        if event.new_state == "speaking" and self._glance is None:
+            self._show_heard()
+
+    def _show_heard(self) -> None:
+        """Show each word when it has been heard, and not when more sound is made."""
+        talk, self._glance = self._session.conversation, None
+        if talk.states.agent == "speaking":
+            reply = talk.speaking.with_gen(talk.machine.gen)
+            if reply is not None:
+                talk.caption(reply)
+            loop = asyncio.get_running_loop()
+            self._glance = loop.call_later(GLANCE, self._show_heard)
 
     async def _show_states(self) -> None:
         async for state in self._states:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -115,9 +116,10 @@ class Caller:
         """The loop times of the frames in which something was heard."""
         return [at for at, pcm in self.heard if np.abs(pcm).max() > SOUND]
 
-    def sound(self) -> NDArray[np.int16]:
-        """All that was heard."""
-        return np.concatenate([pcm for _, pcm in self.heard] or [np.zeros(0, np.int16)])
+    def sound(self, until: float = math.inf) -> NDArray[np.int16]:
+        """What was heard until that loop time."""
+        heard = [pcm for at, pcm in self.heard if at <= until]
+        return np.concatenate([*heard, np.zeros(0, np.int16)])
 
     def said(self, identity: str) -> list[str]:
         """The last version of each segment of that one's words, in order."""
