@@ -29,13 +29,21 @@ class EarlyAudio:
         self._scope = scope
         self._timeout = timeout
         self._recordings: dict[str, asyncio.Future[list[rtc.AudioFrame]]] = {}
-        room.register_byte_stream_handler(TOPIC, self._offered)
+        self._receives = True
+        try:
+            room.register_byte_stream_handler(TOPIC, self._offered)
+        except ValueError:
+            logger.debug("somebody else in this program receives %s", TOPIC)
+            self._receives = False
 
     def close(self) -> None:
-        self._room.unregister_byte_stream_handler(TOPIC)
+        if self._receives:
+            self._room.unregister_byte_stream_handler(TOPIC)
 
     async def of(self, track_sid: str, rate: int) -> list[rtc.AudioFrame]:
         """The recording that belongs to the track, at `rate`; empty when none comes in time."""
+        if not self._receives:
+            return []
         recording = self._recording(track_sid)
         done, _ = await asyncio.wait([recording], timeout=self._timeout)
         frames: list[rtc.AudioFrame] = recording.result() if done else []

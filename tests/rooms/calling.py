@@ -64,7 +64,9 @@ class Caller:
         self._tasks: set[asyncio.Task[None]] = set()
         self._streams: list[rtc.AudioStream] = []
 
-    async def join(self, *, microphone: bool = True, **token: Any) -> Self:
+    async def join(
+        self, *, microphone: bool = True, preconnect: bool = False, **token: Any
+    ) -> Self:
         self.room.on("track_subscribed", self._listen)
         self.room.on("participant_attributes_changed", self._note_state)
         self.room.on("transcription_received", self._note_packet)
@@ -76,7 +78,7 @@ class Caller:
             track = rtc.LocalAudioTrack.create_audio_track("microphone", self._mouth)
             source = rtc.TrackSource.SOURCE_MICROPHONE
             await self.room.local_participant.publish_track(
-                track, rtc.TrackPublishOptions(source=source)
+                track, rtc.TrackPublishOptions(source=source, preconnect_buffer=preconnect)
             )
         return self
 
