@@ -37,7 +37,8 @@ LEFT: Final = {
     rtc.DisconnectReason.ROOM_DELETED,
     rtc.DisconnectReason.USER_REJECTED,
 }
-"""How somebody leaves who does not mean to come back."""
+"""How somebody leaves who means to; only a client that connects anew does so and comes back."""
+BACK: Final = 2.0  # seconds that takes, at most
 LEAVING: Final = 2.0  # seconds that taking the track away, or deleting the room, may take
 
 
@@ -67,7 +68,7 @@ class RoomIO:
             identity or said(self._options.participant_identity, None),
             said(self._options.participant_kinds, None),
             moved=self._follow,
-            changed=agent_session.accompanied,
+            changed=self._changed,
         )
         self._scope = Scope("room")
         loop = asyncio.get_running_loop()
@@ -79,6 +80,7 @@ class RoomIO:
         self._output: RoomOutput | None = None
         self._show: RoomShow | None = None
         self._answer: Callable[..., Awaitable[None] | None] | None = None
+        self._gone: asyncio.TimerHandle | None = None
         self._deletion: asyncio.Future[Any] | None = None
 
     async def start(self) -> None:
@@ -106,6 +108,8 @@ class RoomIO:
         self.room.off("sip_dtmf_received", self._pressed)
         self._session.off("close", self._closed)
         self._link.close()
+        if self._gone is not None:
+            self._gone.cancel()
         if self._answer is not None:
             self.room.unregister_text_stream_handler(TOPIC_CHAT)
         for part in (self._input, self._pictures, self._early):
@@ -254,8 +258,22 @@ class RoomIO:
     def _left(self, participant: rtc.RemoteParticipant) -> None:
         closes = self._options.close_on_disconnect and participant.disconnect_reason in LEFT
         if self._link.gone(participant) and closes:
-            logger.info("%s has left; the session closes", participant.identity)
-            self._session.end(CloseReason.PARTICIPANT_DISCONNECTED)
+            if self._output is not None:
+                self._output.hold()  # what nobody hears is not said
+            self._gone = asyncio.get_running_loop().call_later(BACK, self._hang_up)
+
+    def _changed(self) -> None:
+        """Somebody to talk with has come, or gone."""
+        if self._link.participant is not None and self._gone is not None:
+            self._gone.cancel()
+            self._gone = None
+            if self._output is not None:
+                self._output.hold(False)
+        self._session.accompanied()
+
+    def _hang_up(self) -> None:
+        logger.info("%s has left the room; the session closes", self._link.identity)
+        self._session.end(CloseReason.PARTICIPANT_DISCONNECTED)
 
     def _pressed(self, event: rtc.SipDTMF) -> None:
         if event.participant is not None and event.participant.identity == self._link.identity:

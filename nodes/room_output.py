@@ -47,8 +47,8 @@ class RoomOutput(Speaker):
     Silence follows the last sound, also of a cut: where packets just stop, the listener's end
     makes up more of the same sound.
 
-    Mutable state: the sound that waits, what lies in the source and since when, and the silence
-    that is still to be given, or lies there.
+    Mutable state: the sound that waits, what lies in the source and since when, the silence that
+    is still to be given, or lies there, and whether it is on hold.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class RoomOutput(Speaker):
         self._since = 0.0
         self._hush = 0  # samples of silence still to be given
         self._hushed = False  # silence may lie in the source
+        self._on_hold = False
         self._sleeper: asyncio.Future[None] | None = None
         scope.start("room output", self._feed())
 
@@ -91,6 +92,11 @@ class RoomOutput(Speaker):
         """Somebody listens: begin to send."""
         if not self.subscribed.done():
             self.subscribed.set_result(None)
+
+    def hold(self, on: bool = True) -> None:
+        """Send nothing for the moment: who listened has gone, and may be back."""
+        self._on_hold = on
+        self._wake()
 
     async def close(self) -> None:
         """Let go of the native source."""
@@ -140,6 +146,8 @@ class RoomOutput(Speaker):
 
     def _wait(self) -> float | None:
         """Seconds until something is to be given; None until something is written."""
+        if self._on_hold:
+            return None
         now, lies = asyncio.get_running_loop().time(), self._lies()
         if self._size >= self._frame:
             return 0.0

@@ -188,6 +188,24 @@ async def test_nothing_is_sent_before_somebody_listens() -> None:
     assert heard(native) == list(range(1, 801))
 
 
+async def test_on_hold_nothing_is_sent_and_nothing_is_lost() -> None:
+    native = Native()
+    async with Scope("test") as scope:
+        out = RoomOutput(scope, rate=RATE, source=native)
+        out.open()
+        out.write(sound(1, 4001))
+        await asyncio.sleep(0.1)
+        out.hold()
+        await asyncio.sleep(0.05)
+        held = out.held()
+        await asyncio.sleep(1.0)
+        assert out.held() == held == 4000 - len(heard(native))
+        out.hold(False)
+        await asyncio.sleep(0.6)
+    native.close()
+    assert heard(native) == list(range(1, 4001))
+
+
 async def test_a_source_that_fails_takes_its_time_and_harms_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -1,0 +1,44 @@
+"""Connections that are lost, and come back or do not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from livekit import rtc
+
+from antiphon.simulated_sound import voice
+from tests.rooms.holding import call
+from tests.rooms.singing import Singer, plain, song, sung
+
+if TYPE_CHECKING:
+    from tests.livekit_server import LiveKitServer
+
+pytestmark = pytest.mark.realtime
+
+LOSSES = ["SIMULATE_SIGNAL_RECONNECT", "SIMULATE_FULL_RECONNECT"]
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("who", ["agent", "caller"])
+async def test_after_a_lost_connection_both_sides_hear_each_other_again(
+    livekit_server: LiveKitServer, name: str, loss: str, who: str
+) -> None:
+    singer = Singer([song(4), song(5, 6)])
+    async with call(livekit_server, name, singer) as held:
+        caller, session = held.caller, held.session
+        await caller.write("hello")
+        await caller.until(lambda: caller.lines and caller.lines[-1].over)
+        room = caller.room if who == "caller" else session.room_io.room
+        await room.simulate_scenario(rtc.SimulateScenarioKind.Value(loss))
+        states: list[str] = []
+        session.on("user_state_changed", lambda event: states.append(event.new_state))
+        for _ in range(10):
+            await caller.speak(voice(0.6))
+            if "speaking" in states:
+                break
+        singer.words.put_nowait("are you there")
+        await caller.until(lambda: caller.said("agent")[1:] and caller.lines[-1].over)
+        assert held.closed == []
+    assert held.history("assistant") == [song(4), song(5, 6)]
+    assert sung(caller.sound())[-5:] == plain(song(5, 6))
