@@ -27,7 +27,7 @@ logger = logging.getLogger("antiphon.room")
 
 STEP: Final = 0.01  # seconds the native source sends at a time
 FRAME: Final = 0.02  # seconds it is given at a time
-QUEUE: Final = 0.02  # seconds that lie in it when it asks for more
+QUEUE: Final = 0.04  # seconds that lie in it when it asks for more: this loop may be that late
 HUSH: Final = 0.1  # seconds of silence behind the last sound
 
 ALMOST: Final = 1e-6  # seconds or steps that are none: timers are not more exact

@@ -103,7 +103,7 @@ async def test_only_a_moment_of_sound_lies_beyond_reach() -> None:
         out.write(sound(1, 4001))
         await asyncio.sleep(0.3)
     native.close()
-    assert native.most <= 0.04 * RATE
+    assert native.most <= 0.06 * RATE
 
 
 @pytest.mark.parametrize("moment", [0.001 * n for n in range(200, 232)])
@@ -196,7 +196,7 @@ async def test_on_hold_nothing_is_sent_and_nothing_is_lost() -> None:
         out.write(sound(1, 4001))
         await asyncio.sleep(0.1)
         out.hold()
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
         held = out.held()
         await asyncio.sleep(1.0)
         assert out.held() == held == 4000 - len(heard(native))
