@@ -1,7 +1,8 @@
 """The command `antiphon`, and `cli.run_app(server)` for programs that are run themselves.
 
     antiphon console FILE [--wav FILE ...] [--fast] [--local] [--text] [--out DIR] [--debug]
-    python FILE console [...]
+    antiphon start|dev|connect FILE [...]     see `serving`
+    python FILE console|start|dev|connect [...]
 
 The exit status is 0 when the caller was answered to the end, 1 when something failed, 2 when the
 command cannot be understood, 130 after Ctrl-C and 143 after SIGTERM. A program that ends itself
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import multiprocessing
 import os
 import sys
 import threading
@@ -22,7 +24,9 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO, cast
 
-from antiphon import signals
+from livekit.agents import AgentServer, WorkerOptions
+
+from antiphon import serving, signals
 from antiphon.console import Call, Console, Ending, Line, left_by
 from antiphon.nodes.callers import FRAME, RATE
 from antiphon.nodes.models import LOCAL_ONLY
@@ -38,9 +42,7 @@ from antiphon.version import __version__
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from livekit.agents import AgentServer
-
-LATER: Final = ("start", "dev", "connect", "download-files", "web", "replay", "doctor", "bench")
+LATER: Final = ("download-files", "web", "replay", "doctor", "bench")
 LEAVES_WITHIN: Final = 0.3  # seconds a thread of the program's may hold the exit
 CALLER: Final = Path(__file__).resolve().parents[1] / "samples" / "callers" / "hello.wav"
 
@@ -50,13 +52,17 @@ def main() -> None:
     _leave(run(sys.argv[1:]))
 
 
-def run_app(server: AgentServer) -> None:
+def run_app(server: AgentServer | WorkerOptions) -> None:
     """Run the command line of a program with `server` in it; does not return.
 
-    Nothing happens while `antiphon console` loads the program: it runs the server itself.
+    Nothing happens while `antiphon` loads the program, which runs the server itself, nor in the
+    process of a job.
     """
-    if not LOADING.get():
-        _leave(run(sys.argv[1:], server))
+    if LOADING.get() or multiprocessing.parent_process() is not None:
+        return
+    if isinstance(server, WorkerOptions):
+        server = AgentServer.from_server_options(server)
+    _leave(run(sys.argv[1:], server))
 
 
 def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
@@ -65,8 +71,12 @@ def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
     screen = Screen(sys.stdout)
     heeding = signals.Signals()
     try:
-        with heeding.heeded(), _logging(screen, debug=given.debug):
-            ending = _console(given, server, screen, heeding)
+        if given.command in serving.COMMANDS:
+            serving.serve(given, server)
+            ending = Ending(0)
+        else:
+            with heeding.heeded(), _logging(screen, debug=given.debug):
+                ending = _console(given, server, screen, heeding)
     except KeyboardInterrupt:  # the program's own
         ending = Ending(signals.status_of(2), "interrupted")
     except (AntiphonError, Deadlock, Livelock) as error:
@@ -99,6 +109,7 @@ def _parser(*, own: bool) -> argparse.ArgumentParser:
     add("--local", action="store_true", help="use the built-in engines, whatever it names")
     add("--out", type=Path, metavar="DIR", help="write the record of the call there")
     add("--debug", action="store_true", help="show logs and tracebacks")
+    serving.add_commands(commands, own=own)
     for name in LATER:
         later = commands.add_parser(name)  # without a help text it is not listed
         later.add_argument("rest", nargs=argparse.REMAINDER)
@@ -110,7 +121,8 @@ def _console(
     given: argparse.Namespace, server: AgentServer | None, screen: Screen, heeding: signals.Signals
 ) -> Ending:
     if given.command != "console":
-        raise UsageError(f"`{given.command}` is not there yet; there is: console")
+        there = ", ".join(("console", *serving.COMMANDS))
+        raise UsageError(f"`{given.command}` is not there yet; there is: {there}")
     line = _line(given, screen)
     local = LOCAL_ONLY.set(given.local)
     try:

@@ -94,6 +94,11 @@ class SpeechCreatedEvent:
     type: Literal["speech_created"] = "speech_created"
     created_at: float = field(default_factory=time.time)
 
+    def model_dump(self) -> dict[str, object]:
+        """As LiveKit's events are written into a report; the speech itself is not."""
+        shown = ("type", "user_initiated", "source", "created_at")
+        return {name: getattr(self, name) for name in shown}
+
 
 AgentEvent = (
     UserInputTranscribedEvent

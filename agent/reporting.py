@@ -11,6 +11,7 @@ from livekit import rtc
 from antiphon import arguments
 from antiphon.events import EventTypes
 from antiphon.pipeline.errors import ArgumentError
+from antiphon.worker import Reported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.session")
 
 
-class Reporting(rtc.EventEmitter[EventTypes]):
-    """An emitter with a queue. An event that nobody listens to is not even made.
+class Reporting(Reported, rtc.EventEmitter[EventTypes]):
+    """An emitter with a queue. An event that nobody listens to is not even made, but in a job.
 
     Mutable state: the queue, and the names of the events somebody has asked for.
     """
@@ -45,13 +46,15 @@ class Reporting(rtc.EventEmitter[EventTypes]):
 
     def report(self, name: EventTypes, kind: Callable[..., object], **fields: object) -> None:
         """Queue `kind(**fields)` for the application."""
-        if name in self._asked_for:
+        if name in self._asked_for or (self.reported and name != "metrics_collected"):
             self._waiting.append((name, kind(**fields)))
 
     def deliver(self) -> None:
         """Hand queued events to the application, unless something is being decided."""
         while self._waiting and not self.deciding:
             name, event = self._waiting.popleft()
+            if self.reported and name != "metrics_collected":  # the history tells of those
+                self._recorded_events.append(event)
             try:
                 self.emit(name, event)
             except Exception:

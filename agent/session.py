@@ -10,7 +10,7 @@ from livekit.agents import NOT_GIVEN, CloseReason, NotGivenOr, io
 from livekit.agents import llm as llms
 from typing_extensions import TypeVar  # with a default, before 3.13
 
-from antiphon import arguments, deprecated, options, session_options
+from antiphon import arguments, deprecated, jobs, options, session_options
 from antiphon.agent import Agent
 from antiphon.arguments import said
 from antiphon.asked import SpeechOfSession
@@ -250,6 +250,7 @@ class AgentSession(
         if self._run is not None:
             raise UsageError("this session is running already; make a new one to start again")
         self._run = run = Run(self, agent)
+        jobs.join(self, run, record)
         return await run.start(said(room, None), capture=capture_run)
 
     async def drain(self) -> None:
@@ -260,7 +261,7 @@ class AgentSession(
     async def aclose(self) -> None:
         """End the conversation: speech is cut, words in flight are kept; waits for the end."""
         if self._run is not None:
-            await self._run.close(CloseReason.USER_INITIATED, None)
+            await self._run.close(jobs.close_reason(), None)
 
     def shutdown(self, *, drain: bool = True) -> None:
         """End the conversation without waiting for it."""

@@ -1,20 +1,24 @@
 """LiveKit's jobs, and the one that needs no server.
 
-The one file that touches private names of livekit: a server keeps its entry point and its setup
-function to itself, a job context has no public constructor, a room's participants are built from
-its wire format, and a recogniser is told of the conversation by a method with an underscore.
+The one file that touches private names of livekit: a server keeps its functions, its address and
+its job processes to itself, a job context has no public constructor and no place for a session
+that is not LiveKit's, a room's participants are built from its wire format, and a recogniser is
+told of the conversation by a method with an underscore.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from livekit import rtc
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobProcess
 from livekit.agents.job import JobAcceptArguments, RunningJobInfo, _JobContextVar
-from livekit.agents.worker import ServerEnvOption as ServerEnvOption
+from livekit.agents.worker import ServerEnvOption as ServerEnvOption  # noqa: TC002
 from livekit.agents.worker import ServerOptions as ServerOptions
 from livekit.agents.worker import ServerType as ServerType
 from livekit.agents.worker import WorkerOptions as WorkerOptions
@@ -31,8 +35,11 @@ if TYPE_CHECKING:
 
     from livekit.agents import ConversationItemAddedEvent, stt
 
+    from antiphon.session import AgentSession
+
 logger = logging.getLogger("antiphon.worker")
 
+LOOPBACK: Final = "127.0.0.1"
 ROOM: Final = "console"
 CALLER: Final = "caller"
 AGENT: Final = "agent"
@@ -59,6 +66,159 @@ def conversation_listener(
 ) -> Callable[[ConversationItemAddedEvent], None] | None:
     """How a recogniser is told what was said, where it can make use of that."""
     return engine._push_conversation_item if engine.capabilities.chat_context else None
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """What a program does for a job, in the job's own process. All but the entry may be missing."""
+
+    entry: Callable[[JobContext], Awaitable[None]]
+    setup: Callable[[JobProcess], Any] | None
+    session_end: Callable[[JobContext], Awaitable[None]] | None
+    simulation_end: Callable[[Any], Any] | None
+
+
+def functions(server: AgentServer) -> Functions:
+    """What a program gave its server to run."""
+    return Functions(
+        entry_point(server),
+        server._setup_fnc,
+        server._session_end_fnc,
+        server._simulation_end_fnc,
+    )
+
+
+def replace(server: AgentServer, instead: Functions) -> None:
+    """Have the server run these in its job processes."""
+    server._entrypoint_fnc = instead.entry
+    server._setup_fnc = instead.setup
+    server._session_end_fnc = instead.session_end
+    server._simulation_end_fnc = instead.simulation_end
+    if "antiphon" not in server._preload_modules:
+        server._preload_modules.append("antiphon")  # once, not in each job's process
+
+
+@dataclass(slots=True)
+class Address:
+    """Where a worker finds its server, and where it shows its own health."""
+
+    url: str
+    api_key: str
+    api_secret: str
+    host: str
+    port: int | ServerEnvOption[int]
+
+
+def address(server: AgentServer) -> Address:
+    """As the program and the environment say; health is shown on loopback unless they say more."""
+    host = server._host or LOOPBACK
+    return Address(server._ws_url, server._api_key, server._api_secret, host, server._port)
+
+
+def settle(server: AgentServer, at: Address) -> None:
+    """Have the server use this address."""
+    server.update_options(ws_url=at.url, api_key=at.api_key, api_secret=at.api_secret)
+    server._host, server._port = at.host, at.port
+
+
+class Ears(Protocol):
+    """Who hears of the processes of a worker, and of their jobs."""
+
+    def ready(self) -> None: ...
+
+    def unready(self) -> None:
+        """One could not be set up, and is gone."""
+
+    def began(self, job: RunningJobInfo) -> None: ...
+
+    def ended(self, job: RunningJobInfo, died: str) -> None:
+        """In order, with "", once its process said so or was told to; else, what it died of."""
+
+
+def watch(server: AgentServer, ears: Ears) -> None:
+    """Tell of each process of a server that has started."""
+    pool = server._proc_pool
+    threads = server._job_executor_type is JobExecutorType.THREAD
+    prepared: set[int] = set()
+    finished: set[int] = set()
+
+    def ready(process: Any) -> None:
+        prepared.add(id(process))
+        ears.ready()
+
+    def launched(process: Any) -> None:
+        ears.began(process.running_job)
+        if not threads:
+            process._shutting_down_fut.add_done_callback(lambda _: leaving(process))
+
+    def leaving(process: Any) -> None:
+        # The end of the channel sets both futures, the process's own word only this one.
+        if not process._shutdown_ack_fut.done():
+            finished.add(id(process))
+
+    def closed(process: Any) -> None:
+        in_order = threads or process._closing or id(process) in finished
+        if process.running_job is not None:
+            ears.ended(process.running_job, "" if in_order else _death(process.exitcode))
+        elif id(process) not in prepared:
+            ears.unready()
+        prepared.discard(id(process))
+        finished.discard(id(process))
+
+    pool.on("process_ready", ready)
+    pool.on("process_job_launched", launched)
+    pool.on("process_closed", closed)
+
+
+def _death(code: int | None) -> str:
+    """What an exit code says; nothing for 0, with which a program ends itself."""
+    if code is not None and code < 0:
+        return f"its process was killed ({signal.Signals(-code).name})"
+    return f"its process ended with status {code}" if code else ""
+
+
+def settled(job: JobContext) -> asyncio.Future[None]:
+    """Done once the job is in its room, or was told to end."""
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def then(before: Callable[..., None]) -> Callable[..., None]:
+        def after(*given: Any) -> None:
+            before(*given)
+            if not done.done():
+                done.set_result(None)
+
+        return after
+
+    job._on_connect, job._on_shutdown = then(job._on_connect), then(job._on_shutdown)
+    return done
+
+
+class Reported:
+    """What a job's report reads of a session. Mutable state: when it began, and its events."""
+
+    _recorder_io: Final = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started_at: float | None = None
+        self._recorded_events: list[Any] = []
+
+    def begin_report(self, now: float) -> None:
+        """Keep every event from now, `now` in seconds since the epoch."""
+        self._started_at = now
+
+    @property
+    def reported(self) -> bool:
+        """Its events are kept for a report."""
+        return self._started_at is not None
+
+
+def make_primary(job: JobContext, session: AgentSession[Any]) -> bool:
+    """Give a job its session, unless it has one; the job closes it when it ends."""
+    if job._primary_agent_session is None:
+        job._primary_agent_session = session  # type: ignore[assignment]  # theirs, by name
+    primary: object = job._primary_agent_session
+    return primary is session
 
 
 class ConsoleJob(JobContext):

@@ -1,0 +1,120 @@
+"""A journal of a worker's calls on disk: what a worker that starts reads of one that was killed.
+
+JSON lines, one when a call begins and one when it is over:
+
+    {"call": "began", "job": "AJ_…", "dispatch": "AD_…", "room": "…", "agent": "…",
+     "identity": "…", "worker": [pid, born]}
+    {"call": "over", "job": "AJ_…"}
+
+No token, no secret and no metadata is in it; what else a call was asked for with is known by its
+dispatch. Several workers of one machine may share a journal. A line is in the system's hands once
+it is written: it outlives the process, though not a loss of power, which ends the calls as well.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+logger = logging.getLogger("antiphon.worker")
+
+BEGAN: Final = "began"
+OVER: Final = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A job in a room: by what a successor finds the room, and the participant that is no more."""
+
+    job: str
+    dispatch: str
+    room: str
+    agent: str
+    identity: str
+
+
+class Journal:
+    """Mutable state: the file at `path`, made when it is missing, for its owner's eyes only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._worker = [os.getpid(), psutil.Process().create_time()]
+
+    def began(self, call: Call) -> None:
+        self._write({"call": BEGAN, **asdict(call), "worker": self._worker})
+
+    def over(self, job: str) -> None:
+        self._write({"call": OVER, "job": job})
+
+    def left_behind(self) -> list[Call]:
+        """The calls of workers that are no more, each told to one worker only; the file is then
+        as short as it can be."""
+        with self._open() as file:
+            calls = _unfinished(file)
+            alive = {job: line for job, line in calls.items() if _lives(line.get("worker"))}
+            file.seek(0)
+            file.truncate()
+            file.writelines(f"{json.dumps(line)}\n" for line in alive.values())
+        return [call for job in calls.keys() - alive.keys() if (call := _call(calls[job]))]
+
+    def _write(self, line: dict[str, Any]) -> None:
+        try:
+            with self._open() as file:
+                file.write(f"{json.dumps(line)}\n")
+        except OSError as error:  # a full disk must not end a call
+            logger.error("the journal %s was not written: %s", self.path, error)
+
+    @contextmanager
+    def _open(self) -> Iterator[TextIO]:
+        """The file, for as long as it is held by nobody else."""
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
+            if sys.platform != "win32":
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+            yield file
+
+
+def _unfinished(file: TextIO) -> dict[str, dict[str, Any]]:
+    """The line with which each call that is not over began; a broken line is passed over."""
+    calls: dict[str, dict[str, Any]] = {}
+    for text in file:
+        try:
+            line = json.loads(text)
+            if line["call"] == BEGAN:
+                calls[line["job"]] = line
+            else:
+                calls.pop(line["job"], None)
+        except (ValueError, TypeError, KeyError):
+            logger.warning("a line of the journal cannot be read: %.80r", text)
+    return calls
+
+
+def _call(line: dict[str, Any]) -> Call | None:
+    try:
+        return Call(**{name: str(line[name]) for name in Call.__slots__})
+    except KeyError:
+        return None
+
+
+def _lives(worker: object) -> bool:
+    """A process with this number that was born then; numbers are used again, in containers always
+    the same."""
+    if not isinstance(worker, list) or not worker or not isinstance(worker[0], int):
+        return False
+    try:
+        return worker == [worker[0], psutil.Process(worker[0]).create_time()]
+    except (psutil.Error, ValueError):
+        return False
