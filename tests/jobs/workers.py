@@ -1,0 +1,203 @@
+"""Workers of a real LiveKit server: programs written into a folder, run as processes of their own.
+
+Their agents need no sound: each tells who it is by the attributes of its participant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any, Final
+
+from livekit import api, rtc
+from livekit.protocol.models import ParticipantInfo
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+    from tests.livekit_server import LiveKitServer
+
+PATIENCE: Final = 40.0  # seconds; what is waited for needs a second or two, on a free machine
+GLANCE: Final = 0.1
+
+HEAD: Final = """\
+import asyncio
+import os
+from antiphon import (
+    Agent, AgentServer, AgentSession, JobContext, UsageError, WorkerOptions, cli, get_job_context
+)
+from antiphon.jobs_lost import lost_call
+
+server = AgentServer(
+    num_idle_processes=1, load_fnc=lambda: 0.0, port=0, initialize_process_timeout=60
+)
+
+
+async def appear(ctx, **attributes):
+    await ctx.connect()
+    lost = lost_call(ctx)
+    await ctx.room.local_participant.set_attributes({
+        "pid": str(os.getpid()),
+        "metadata": ctx.job.metadata,
+        "lost": f"{lost.why}, {lost.times}" if lost else "",
+        **attributes,
+    })
+
+
+@server.rtc_session(agent_name="ada")
+async def entrypoint(ctx: JobContext):
+"""
+APPEARS: Final = "await appear(ctx)"
+
+
+def write(folder: Path, body: str = APPEARS, name: str = "program.py", head: str = HEAD) -> Path:
+    """A program whose entry point is `body`."""
+    path = folder / name
+    path.write_text(head + textwrap.indent(textwrap.dedent(body), "    ") + "\n", encoding="utf-8")
+    return path
+
+
+def environment(server: LiveKitServer | None = None) -> dict[str, str]:
+    """Of a program that is to serve `server`, or knows of none."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("LIVEKIT_")}
+    if server is not None:
+        ours |= {"LIVEKIT_URL": server.url}
+        ours |= {"LIVEKIT_API_KEY": server.key, "LIVEKIT_API_SECRET": server.secret}
+    return ours
+
+
+class Worker:
+    """A worker's process, and what it says."""
+
+    def __init__(
+        self, program: Path, server: LiveKitServer, *arguments: object, command: str = "start"
+    ) -> None:
+        self.log = program.with_name(f"{program.stem}-{os.urandom(3).hex()}.log")
+        words = [sys.executable, "-m", "antiphon", command, program, *arguments]
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [str(word) for word in words],
+                stdout=log,
+                stderr=log,
+                env=environment(server),
+                cwd=program.parent,
+            )
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    async def says(self, text: str, times: int = 1) -> None:
+        """Wait until it has said `text`."""
+        await until(lambda: self.said.count(text) >= times or not self.running)
+        assert self.said.count(text) >= times, self.said[-4000:]
+
+    async def registered(self) -> None:
+        await self.says("registered worker")
+
+    @property
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def stop(self) -> None:
+        """Ask it to end, as a deployment does."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    async def ended(self) -> int:
+        """Its exit status, once it has ended."""
+        await until(lambda: not self.running)
+        return self.process.wait()
+
+
+@contextlib.contextmanager
+def at_work(
+    program: Path, server: LiveKitServer, *arguments: object, command: str = "start"
+) -> Iterator[Worker]:
+    worker = Worker(program, server, *arguments, command=command)
+    try:
+        yield worker
+    finally:
+        if worker.running:
+            worker.kill()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Look again and again; fail after a while."""
+    async with asyncio.timeout(PATIENCE):
+        while not true():
+            await asyncio.sleep(GLANCE)
+
+
+class Rooms:
+    """The server's API, as a test asks it."""
+
+    def __init__(self, server: LiveKitServer, calls: api.LiveKitAPI) -> None:
+        self._server = server
+        self.api = calls
+
+    async def dispatch(self, room: str, agent: str = "ada", **more: Any) -> api.AgentDispatch:
+        return await self.api.agent_dispatch.create_dispatch(
+            api.CreateAgentDispatchRequest(agent_name=agent, room=room, **more)
+        )
+
+    async def there(self, room: str) -> list[ParticipantInfo]:
+        try:
+            request = api.ListParticipantsRequest(room=room)
+            return list((await self.api.room.list_participants(request)).participants)
+        except api.TwirpError as error:
+            if error.code == api.TwirpErrorCode.NOT_FOUND:
+                return []
+            raise
+
+    async def agents(self, room: str) -> list[ParticipantInfo]:
+        """Agents that have said who they are."""
+        there = await self.there(room)
+        return [
+            each for each in there if each.kind == ParticipantInfo.AGENT and "pid" in each.attributes
+        ]
+
+    async def agent(self, room: str, *, other_than: str = "") -> ParticipantInfo:
+        """The one agent of a room, once there is one; not the one of identity `other_than`."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                agents = await self.agents(room)
+                if agents and all(agent.identity != other_than for agent in agents):
+                    assert len(agents) == 1
+                    return agents[0]
+                await asyncio.sleep(GLANCE)
+
+    async def empty_of_agents(self, room: str) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while await self.agents(room):
+                await asyncio.sleep(GLANCE)
+
+    @contextlib.asynccontextmanager
+    async def caller(self, room: str, identity: str = "caller") -> AsyncIterator[rtc.Room]:
+        """Somebody in the room, for as long as it lasts."""
+        joined = rtc.Room()
+        await joined.connect(self._server.url, self._server.token(identity, room))
+        try:
+            yield joined
+        finally:
+            await joined.disconnect()
+
+
+@contextlib.asynccontextmanager
+async def rooms_of(server: LiveKitServer) -> AsyncIterator[Rooms]:
+    async with server.api() as calls:
+        yield Rooms(server, calls)
+
+
+def kill_process(agent: ParticipantInfo) -> None:
+    """`kill -9` of the process an agent runs in."""
+    os.kill(int(agent.attributes["pid"]), signal.SIGKILL)
