@@ -82,8 +82,9 @@ class LostCalls:
         if not _is_call(job):
             return
         call = _call(job)
-        if died and not self._scope.closing:
+        if died:
             logger.error("the agent in room %s is gone: %s", call.room, died)
+        if died and self._again and not self._scope.closing:
             self._scope.start(f"lost call {call.job}", self._replace(call, died))
         elif self._journal is not None:
             self._journal.over(call.job)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
+import psutil
 from livekit import api, rtc
 from livekit.protocol.models import ParticipantInfo
 
@@ -28,39 +30,67 @@ GLANCE: Final = 0.1
 
 HEAD: Final = """\
 import asyncio
+import atexit
+import json
 import os
+from pathlib import Path
 from antiphon import (
     Agent, AgentServer, AgentSession, JobContext, UsageError, WorkerOptions, cli, get_job_context
 )
 from antiphon.jobs_lost import lost_call
 
+
+def load():
+    return 1.0 if Path("full").exists() else 0.0
+
+
 server = AgentServer(
-    num_idle_processes=1, load_fnc=lambda: 0.0, port=0, initialize_process_timeout=60
+    num_idle_processes=1, load_fnc=load, port=0, initialize_process_timeout=60
 )
 
 
-async def appear(ctx, **attributes):
+async def appear(ctx):
     await ctx.connect()
     lost = lost_call(ctx)
     await ctx.room.local_participant.set_attributes({
         "pid": str(os.getpid()),
         "metadata": ctx.job.metadata,
         "lost": f"{lost.why}, {lost.times}" if lost else "",
-        **attributes,
     })
 
 
-@server.rtc_session(agent_name="ada")
+def tell(ctx, what):
+    with open("told.jsonl", "a") as file:
+        file.write(json.dumps([ctx.job.room.name, what]) + "\\n")
+
+
+"""
+ENTRY: Final = """\
+@server.rtc_session(agent_name="{agent}")
 async def entrypoint(ctx: JobContext):
 """
 APPEARS: Final = "await appear(ctx)"
 
 
-def write(folder: Path, body: str = APPEARS, name: str = "program.py", head: str = HEAD) -> Path:
-    """A program whose entry point is `body`."""
-    path = folder / name
-    path.write_text(head + textwrap.indent(textwrap.dedent(body), "    ") + "\n", encoding="utf-8")
+def write(
+    folder: Path, body: str = APPEARS, before: str = "", after: str = "", agent: str = "ada"
+) -> Path:
+    """A program whose entry point is `body`, with text before and after it. Two that run at the
+    same time with the same `agent` share their calls."""
+    path = folder / "program.py"
+    indented = textwrap.indent(textwrap.dedent(body), "    ")
+    entry = ENTRY.format(agent=agent)
+    path.write_text(f"{HEAD}{before}\n\n{entry}{indented}\n\n{after}\n", encoding="utf-8")
     return path
+
+
+def told(folder: Path, room: str) -> list[Any]:
+    """What the program has told of a room, by `tell`."""
+    try:
+        lines = (folder / "told.jsonl").read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    return [what for name, what in map(json.loads, lines) if name == room]
 
 
 def environment(server: LiveKitServer | None = None) -> dict[str, str]:
@@ -80,6 +110,8 @@ class Worker:
     ) -> None:
         self.log = program.with_name(f"{program.stem}-{os.urandom(3).hex()}.log")
         words = [sys.executable, "-m", "antiphon", command, program, *arguments]
+        if command.startswith("own "):
+            words = [sys.executable, program, command[4:], *arguments]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [str(word) for word in words],
@@ -98,8 +130,9 @@ class Worker:
         await until(lambda: self.said.count(text) >= times or not self.running)
         assert self.said.count(text) >= times, self.said[-4000:]
 
-    async def registered(self) -> None:
+    async def registered(self) -> Self:
         await self.says("registered worker")
+        return self
 
     @property
     def running(self) -> bool:
@@ -134,7 +167,7 @@ def at_work(
 async def until(true: Callable[[], bool]) -> None:
     """Look again and again; fail after a while."""
     async with asyncio.timeout(PATIENCE):
-        while not true():
+        while not true():  # noqa: ASYNC110  # another process makes it so
             await asyncio.sleep(GLANCE)
 
 
@@ -163,22 +196,34 @@ class Rooms:
         """Agents that have said who they are."""
         there = await self.there(room)
         return [
-            each for each in there if each.kind == ParticipantInfo.AGENT and "pid" in each.attributes
+            each
+            for each in there
+            if each.kind == ParticipantInfo.AGENT and "pid" in each.attributes
         ]
 
-    async def agent(self, room: str, *, other_than: str = "") -> ParticipantInfo:
-        """The one agent of a room, once there is one; not the one of identity `other_than`."""
+    async def agent(
+        self, room: str, *, other_than: str = "", not_in: str = "", besides: str = ""
+    ) -> ParticipantInfo:
+        """The one agent of a room, once there is one, and none of identity `other_than` or in the
+        process `not_in`; one of identity `besides` is not looked at."""
         async with asyncio.timeout(PATIENCE):
             while True:
-                agents = await self.agents(room)
-                if agents and all(agent.identity != other_than for agent in agents):
+                agents = [each for each in await self.agents(room) if each.identity != besides]
+                old = [each.identity == other_than for each in agents]
+                old += [each.attributes["pid"] == not_in for each in agents]
+                if agents and not any(old):
                     assert len(agents) == 1
                     return agents[0]
                 await asyncio.sleep(GLANCE)
 
+    async def dispatches(self, room: str) -> list[api.AgentDispatch]:
+        """Those by name, oldest first: a room asks for an agent without one by itself."""
+        listed = [d for d in await self.api.agent_dispatch.list_dispatch(room) if d.agent_name]
+        return sorted(listed, key=lambda each: each.state.created_at)
+
     async def empty_of_agents(self, room: str) -> None:
         async with asyncio.timeout(PATIENCE):
-            while await self.agents(room):
+            while await self.agents(room):  # noqa: ASYNC110  # the server knows
                 await asyncio.sleep(GLANCE)
 
     @contextlib.asynccontextmanager
@@ -201,3 +246,7 @@ async def rooms_of(server: LiveKitServer) -> AsyncIterator[Rooms]:
 def kill_process(agent: ParticipantInfo) -> None:
     """`kill -9` of the process an agent runs in."""
     os.kill(int(agent.attributes["pid"]), signal.SIGKILL)
+
+
+def alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
