@@ -53,9 +53,18 @@ logging: {{level: info}}
 class LiveKitServer:
     """A server that runs, and the way into its rooms."""
 
-    url: str
+    process: subprocess.Popen[bytes]
+    port: int
     key: str = KEY
     secret: str = SECRET
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    def kill(self) -> None:
+        self.process.kill()  # it has nothing to save, and waits for rooms to empty when asked
+        self.process.wait()
 
     def token(self, identity: str, room: str, **more: Any) -> str:
         """For `identity` to join `room`; `kind` and `attributes` as on `AccessToken`."""
@@ -87,11 +96,11 @@ def free_port(kind: socket.SocketKind) -> int:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Generator[LiveKitServer]:
-    """Run a server on ports of its own; its log is in `folder`."""
+def serving(folder: Path, port: int = 0) -> Generator[LiveKitServer]:
+    """Run a server on ports of its own, or on this one; its log is in `folder`."""
     if not binary().exists():
         pytest.skip("there is no LiveKit server: make livekit-server builds it, once")
-    port = free_port(socket.SOCK_STREAM)
+    port = port or free_port(socket.SOCK_STREAM)
     text = CONFIGURATION.format(
         port=port, media=free_port(socket.SOCK_DGRAM), key=KEY, secret=SECRET
     )
@@ -100,12 +109,12 @@ def serving(folder: Path) -> Generator[LiveKitServer]:
         process = subprocess.Popen(
             [binary(), "--config", folder / "livekit.yaml"], stdout=log, stderr=log, cwd=folder
         )
+    server = LiveKitServer(process, port)
     try:
         _wait(process, port, folder / "livekit.log")
-        yield LiveKitServer(f"ws://127.0.0.1:{port}")
+        yield server
     finally:
-        process.kill()  # it has nothing to save, and waits for rooms to empty when asked nicely
-        process.wait()
+        server.kill()
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -1,0 +1,138 @@
+"""Several workers and many rooms on a real server: who gets which call, and what they survive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.jobs.workers import alive, at_work, kill_process, rooms_of, told, until, write
+from tests.livekit_server import serving
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.livekit_server import LiveKitServer
+
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(240)]
+
+TEN = [f"room {number}" for number in range(10)]
+# Says how its session ended; ends it when a file has the name of the room.
+TALKS = """
+session = AgentSession()
+session.on("close", lambda event: tell(ctx, event.reason.value))
+ctx.add_shutdown_callback(lambda reason: gone(ctx, reason))
+await appear(ctx)
+await session.start(Agent(instructions=""))
+while not Path(ctx.job.room.name).exists():
+    await asyncio.sleep(0.05)
+ctx.shutdown("all was said")
+"""
+GONE = """
+async def gone(ctx, reason):
+    tell(ctx, reason)
+"""
+
+
+async def test_ten_rooms_and_two_workers_one_agent_each_and_a_death_is_felt_by_one_call_only(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    program = write(tmp_path, agent="ten")
+    with at_work(program, livekit_server) as one, at_work(program, livekit_server) as other:
+        await one.registered()
+        await other.registered()
+        async with rooms_of(livekit_server) as rooms, rooms.caller(TEN[0]):
+            for room in TEN:
+                await rooms.dispatch(room, "ten")
+            agents = {room: await rooms.agent(room) for room in TEN}
+            assert len({agent.attributes["pid"] for agent in agents.values()}) == 10
+            assert one.said.count("received job request") in range(1, 10)
+
+            kill_process(agents[TEN[0]])
+            await rooms.agent(TEN[0], other_than=agents[TEN[0]].identity)
+            for room in TEN[1:]:
+                agent = await rooms.agent(room)
+                assert (agent.sid, agent.joined_at_ms) == (
+                    agents[room].sid,
+                    agents[room].joined_at_ms,
+                )
+
+
+async def test_a_worker_told_to_end_finishes_its_calls_and_takes_no_new_ones(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    program = write(tmp_path, TALKS, GONE, agent="drained")
+    with at_work(program, livekit_server) as old:
+        await old.registered()
+        async with rooms_of(livekit_server) as rooms:
+            await rooms.dispatch("old call", "drained")
+            agent = await rooms.agent("old call")
+            with at_work(program, livekit_server) as new:
+                await new.registered()
+                old.stop()
+                await old.says("draining worker")
+                for number in range(4):
+                    await rooms.dispatch(f"new call {number}", "drained")
+                    await rooms.agent(f"new call {number}")
+                assert old.running
+                assert old.said.count("received job request") == 1
+                assert new.said.count("received job request") == 4
+                assert (await rooms.agent("old call")).sid == agent.sid
+
+                (tmp_path / "old call").touch()
+                assert await old.ended() == 0
+                assert told(tmp_path, "old call") == ["job_shutdown", "all was said"]
+
+
+async def test_calls_that_go_on_for_too_long_are_closed_when_the_worker_ends(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    # An entry point that has returned: one that has not is given 15 s.
+    returns = TALKS.partition("while")[0]
+    program = write(tmp_path, returns, GONE, agent="endless")
+    with at_work(program, livekit_server, "--drain-timeout", 1) as worker:
+        await worker.registered()
+        async with rooms_of(livekit_server) as rooms:
+            await rooms.dispatch("endless", "endless")
+            await rooms.agent("endless")
+            worker.stop()
+            assert await worker.ended() == 0
+            assert told(tmp_path, "endless") == ["job_shutdown", "parent process shutdown"]
+            assert await rooms.agents("endless") == []
+
+
+async def test_a_second_signal_ends_a_worker_at_once_and_its_calls_with_it(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    program = write(tmp_path, agent="hurried")
+    with at_work(program, livekit_server) as worker:
+        await worker.registered()
+        async with rooms_of(livekit_server) as rooms:
+            await rooms.dispatch("hurried", "hurried")
+            agent = await rooms.agent("hurried")
+            worker.stop()
+            await worker.says("draining worker")
+            worker.stop()
+            assert await worker.ended() == 128 + 15
+            await until(lambda: not alive(int(agent.attributes["pid"])))
+
+
+async def test_a_call_whose_server_is_gone_ends_with_a_reason_and_the_worker_finds_the_next_server(
+    tmp_path: Path,
+) -> None:
+    program = write(tmp_path, TALKS, GONE, agent="survivor")
+    with serving(tmp_path) as first:
+        worker = at_work(program, first)
+        with worker as working:
+            await working.registered()
+            async with rooms_of(first) as rooms:
+                await rooms.dispatch("cut off", "survivor")
+                await rooms.agent("cut off")
+            first.kill()
+            with serving(tmp_path, first.port) as second:
+                await until(lambda: told(tmp_path, "cut off") != [])
+                assert told(tmp_path, "cut off") == ["job_shutdown", "room disconnected"]
+                await working.says("registered worker", 2)
+                async with rooms_of(second) as rooms:
+                    await rooms.dispatch("next", "survivor")
+                    await rooms.agent("next")
