@@ -14,7 +14,8 @@ from livekit.agents import CloseReason, get_job_context
 
 from antiphon import session_options, worker
 from antiphon.arguments import given
-from antiphon.program import ProgramError, blame, blamed, load
+from antiphon.program import blame, blamed, load
+from antiphon.service import Functions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,16 +41,16 @@ class Served:
 
     program: Path
     by_file: bool
-    given: worker.Functions
+    given: Functions
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.by_file:
             return _loaded, (self.program,)
         return Served, (self.program, False, self.given)
 
-    def instead(self) -> worker.Functions:
+    def instead(self) -> Functions:
         """The same functions, with failures told in a line."""
-        return worker.Functions(
+        return Functions(
             entry=Entry(self),
             setup=Setup(self),
             session_end=SessionEnd(self) if self.given.session_end else None,
@@ -69,14 +70,9 @@ class Setup:
     served: Served
 
     def __call__(self, process: JobProcess) -> None:
-        if self.served.given.setup is None:
-            return
-        try:
+        if self.served.given.setup is not None:
             with blamed(self.served.program, "failed in setup_fnc"):
                 self.served.given.setup(process)
-        except ProgramError as error:
-            logger.error("%s", error)
-            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ class LostCalls:
         if died:
             logger.error("the agent in room %s is gone: %s", call.room, died)
         if died and self._again and not self._scope.closing:
-            self._scope.start(f"lost call {call.job}", self._replace(call, died))
+            self._look_after(call, died, _asked(job))
         elif self._journal is not None:
             self._journal.over(call.job)
 
@@ -96,15 +96,16 @@ class LostCalls:
         self._read = True
         for call in self._journal.left_behind():
             self._journal.began(call)  # until it is looked after, it is this worker's
-            self._scope.start(
-                f"lost call {call.job}", self._replace(call, WORKER_DIED, at_start=True)
-            )
+            self._look_after(call, WORKER_DIED)
 
-    async def _replace(self, call: Call, why: str, *, at_start: bool = False) -> None:
+    def _look_after(self, call: Call, why: str, asked: api.AgentDispatch | None = None) -> None:
+        self._scope.start(f"lost call {call.job}", self._replace(call, why, asked))
+
+    async def _replace(self, call: Call, why: str, asked: api.AgentDispatch | None) -> None:
         for wait in (*PATIENCE, None):
             try:
                 async with api.LiveKitAPI() as server:
-                    if await _replaced(server, call, why, self._again, at_start=at_start):
+                    if await _replaced(server, call, why, asked, self._again):
                         break
             except (aiohttp.ClientError, TimeoutError, api.TwirpError) as error:
                 logger.warning("no new agent for room %s yet: %s", call.room, error)
@@ -117,11 +118,12 @@ class LostCalls:
 
 
 async def _replaced(
-    server: api.LiveKitAPI, call: Call, why: str, again: int, *, at_start: bool
+    server: api.LiveKitAPI, call: Call, why: str, asked: api.AgentDispatch | None, again: int
 ) -> bool:
     """Put a new agent into the room, if one belongs there; False when none could be had yet.
 
-    The dead one goes first: the new one may well have its name.
+    The dead one goes first: the new one may well have its name. Where the worker died, time has
+    passed: somebody else may have sent an agent, or taken back what was `asked`.
     """
     there = await _participants(server, call.room)
     if any(each.identity == call.identity for each in there):
@@ -130,19 +132,19 @@ async def _replaced(
     if not any(each.kind in PEOPLE for each in there):
         logger.info("nobody is left in room %s: it needs no new agent", call.room)
         return True
-    if at_start and any(_is_agent(each, call.agent) for each in there):
+    if asked is None and any(_is_agent(each, call.agent) for each in there):
         logger.info("room %s has an agent: it needs no other", call.room)
         return True
-    dispatch = await _dispatch(server, call)
-    if dispatch is None:
+    asked = asked or await _dispatch(server, call)
+    if asked is None:
         logger.info("the dispatch to room %s was deleted: no new agent is asked for", call.room)
         return True
-    times = _times(dispatch.attributes.get(TIMES, "")) + 1
+    times = _times(asked.attributes.get(TIMES, "")) + 1
     if times > again:
         logger.error("room %s has lost %d agents: no other one is asked for", call.room, times)
         return True
-    attributes = {**dispatch.attributes, WHY: why, JOB: call.job, TIMES: str(times)}
-    return await _dispatched(server, dispatch, attributes)
+    attributes = {**asked.attributes, WHY: why, JOB: call.job, TIMES: str(times)}
+    return await _dispatched(server, asked, attributes)
 
 
 async def _dispatched(
@@ -218,6 +220,18 @@ def _call(job: RunningJobInfo) -> Call:
         asked.room.name,
         asked.agent_name,
         job.accept_arguments.identity,
+    )
+
+
+def _asked(job: RunningJobInfo) -> api.AgentDispatch:
+    """What the job was asked for with."""
+    asked = job.job
+    return api.AgentDispatch(
+        agent_name=asked.agent_name,
+        room=asked.room.name,
+        metadata=asked.metadata,
+        deployment=asked.deployment,
+        attributes=asked.attributes,
     )
 
 

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import psutil
 
+from antiphon.pipeline.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -50,6 +52,11 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._worker = [os.getpid(), psutil.Process().create_time()]
+        try:
+            with self._open():
+                pass
+        except OSError as error:
+            raise UsageError(f"the journal {path} cannot be written: {error.strerror}") from error
 
     def began(self, call: Call) -> None:
         self._write({"call": BEGAN, **asdict(call), "worker": self._worker})
@@ -66,7 +73,8 @@ class Journal:
             file.seek(0)
             file.truncate()
             file.writelines(f"{json.dumps(line)}\n" for line in alive.values())
-        return [call for job in calls.keys() - alive.keys() if (call := _call(calls[job]))]
+        left = [_call(line) for job, line in calls.items() if job not in alive]
+        return [call for call in left if call is not None]
 
     def _write(self, line: dict[str, Any]) -> None:
         try:

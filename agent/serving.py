@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from livekit.agents import AgentServer
     from livekit.agents.job import RunningJobInfo
 
+    from antiphon.service import Address
+
 COMMANDS: Final = ("start", "dev", "connect")
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL")
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -47,7 +49,10 @@ SETUPS: Final = 3  # processes in a row that could not be set up: the program ca
 TOKEN: Final = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")
 HIDDEN: Final = "•••"
 
+SETUP_FAILED: Final = "process initialization failed: "  # what LiveKit calls it
+
 logger = logging.getLogger("antiphon.worker")
+LIVEKIT: Final = logging.getLogger("livekit.agents")
 
 
 def add_commands(
@@ -111,7 +116,7 @@ def serve(given: argparse.Namespace, server: AgentServer | None) -> None:
         runner.run(_serve(given, server))
 
 
-def _address(given: argparse.Namespace, server: AgentServer) -> worker.Address:
+def _address(given: argparse.Namespace, server: AgentServer) -> Address:
     at = worker.address(server)
     said = {name: getattr(given, name) for name in ("url", "api_key", "api_secret", "host", "port")}
     at = replace(at, **{name: value for name, value in said.items() if value is not None})
@@ -131,7 +136,8 @@ async def _serve(given: argparse.Namespace, server: AgentServer) -> None:
         again = getattr(given, "redispatch", 0)
         lost = LostCalls(scope, Journal(journal) if journal else None, again)
         at_work = _Worker(server, given, scope, lost)
-        server.once("worker_started", at_work.started)
+        if given.command == "connect":
+            server.once("worker_started", at_work.connect)
         server.on("worker_registered", lambda *_: lost.registered())
         with at_work.obeying():
             why = await at_work.run()
@@ -149,12 +155,16 @@ class _Worker:
         self._given = given
         self._scope = scope
         self._lost = lost
+        self._setups = _Setups()
         self._unready: float = 0
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> str:
         """Work until the end; the answer is what went wrong, or ""."""
         self._scope.start("server", self._run())
+        await asyncio.sleep(0)
+        if not self._ended.done():
+            worker.watch(self._server, self)
         await asyncio.wait([self._ended])
         why = self._ended.result()
         if self._given.command == "start" and not why:
@@ -193,18 +203,15 @@ class _Worker:
             loop.call_soon_threadsafe(self.end)
 
         before = {each: signal.signal(each, told) for each in SIGNALS}
+        LIVEKIT.addFilter(self._setups)
         try:
             yield
         finally:
+            LIVEKIT.removeFilter(self._setups)
             for each, handler in before.items():
                 signal.signal(each, handler)
 
-    # What becomes of the processes (`worker.Ears`).
-
-    def started(self) -> None:
-        worker.watch(self._server, self)
-        if self._given.command == "connect":
-            self._scope.start("connect", self._connect())
+    # What becomes of the processes (`service.Ears`).
 
     def ready(self) -> None:
         self._unready = -math.inf
@@ -212,7 +219,8 @@ class _Worker:
     def unready(self) -> None:
         self._unready += 1
         if self._unready >= SETUPS:
-            self.end("no process for jobs could be set up; what is wrong is said above")
+            worker.set_up_no_more(self._server)
+            self.end(self._setups.why or "no process for jobs could be set up")
 
     def began(self, job: RunningJobInfo) -> None:
         self._lost.began(job)
@@ -221,6 +229,9 @@ class _Worker:
         self._lost.ended(job, died)
         if self._given.command == "connect":
             self.end(died and f"the agent in room {job.job.room.name} is gone: {died}")
+
+    def connect(self) -> None:
+        self._scope.start("connect", self._connect())
 
     async def _connect(self) -> None:
         """Join the room that was named, as if the server had asked for it."""
@@ -236,6 +247,22 @@ class _Worker:
 
 
 # What is said.
+
+
+class _Setups(logging.Filter):
+    """Hears why a process could not be set up: LiveKit tells its log only, many times a second.
+
+    Mutable state: what it heard last.
+    """
+
+    why = ""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = str(record.exc_info[1]) if record.exc_info else ""
+        if not said.startswith(SETUP_FAILED):
+            return True
+        self.why = said.removeprefix(SETUP_FAILED)
+        return False
 
 
 class _Discreet(logging.Formatter):

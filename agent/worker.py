@@ -12,13 +12,12 @@ import asyncio
 import logging
 import signal
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from livekit import rtc
 from livekit.agents import AgentServer, JobContext, JobExecutorType, JobProcess
 from livekit.agents.job import JobAcceptArguments, RunningJobInfo, _JobContextVar
-from livekit.agents.worker import ServerEnvOption as ServerEnvOption  # noqa: TC002
+from livekit.agents.worker import ServerEnvOption as ServerEnvOption
 from livekit.agents.worker import ServerOptions as ServerOptions
 from livekit.agents.worker import ServerType as ServerType
 from livekit.agents.worker import WorkerOptions as WorkerOptions
@@ -29,12 +28,14 @@ from livekit.protocol import models
 from livekit.rtc._proto import handle_pb2, participant_pb2
 
 from antiphon.pipeline.errors import UsageError
+from antiphon.service import Address, Functions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
     from livekit.agents import ConversationItemAddedEvent, stt
 
+    from antiphon.service import Ears
     from antiphon.session import AgentSession
 
 logger = logging.getLogger("antiphon.worker")
@@ -68,16 +69,6 @@ def conversation_listener(
     return engine._push_conversation_item if engine.capabilities.chat_context else None
 
 
-@dataclass(frozen=True, slots=True)
-class Functions:
-    """What a program does for a job, in the job's own process. All but the entry may be missing."""
-
-    entry: Callable[[JobContext], Awaitable[None]]
-    setup: Callable[[JobProcess], Any] | None
-    session_end: Callable[[JobContext], Awaitable[None]] | None
-    simulation_end: Callable[[Any], Any] | None
-
-
 def functions(server: AgentServer) -> Functions:
     """What a program gave its server to run."""
     return Functions(
@@ -98,17 +89,6 @@ def replace(server: AgentServer, instead: Functions) -> None:
         server._preload_modules.append("antiphon")  # once, not in each job's process
 
 
-@dataclass(slots=True)
-class Address:
-    """Where a worker finds its server, and where it shows its own health."""
-
-    url: str
-    api_key: str
-    api_secret: str
-    host: str
-    port: int | ServerEnvOption[int]
-
-
 def address(server: AgentServer) -> Address:
     """As the program and the environment say; health is shown on loopback unless they say more."""
     host = server._host or LOOPBACK
@@ -121,22 +101,8 @@ def settle(server: AgentServer, at: Address) -> None:
     server._host, server._port = at.host, at.port
 
 
-class Ears(Protocol):
-    """Who hears of the processes of a worker, and of their jobs."""
-
-    def ready(self) -> None: ...
-
-    def unready(self) -> None:
-        """One could not be set up, and is gone."""
-
-    def began(self, job: RunningJobInfo) -> None: ...
-
-    def ended(self, job: RunningJobInfo, died: str) -> None:
-        """In order, with "", once its process said so or was told to; else, what it died of."""
-
-
 def watch(server: AgentServer, ears: Ears) -> None:
-    """Tell of each process of a server that has started."""
+    """Tell of each process of a server whose `run` has begun."""
     pool = server._proc_pool
     threads = server._job_executor_type is JobExecutorType.THREAD
     prepared: set[int] = set()
@@ -168,6 +134,12 @@ def watch(server: AgentServer, ears: Ears) -> None:
     pool.on("process_ready", ready)
     pool.on("process_job_launched", launched)
     pool.on("process_closed", closed)
+
+
+def set_up_no_more(server: AgentServer) -> None:
+    """Start no more processes; a server that waits for its first ones waits no longer."""
+    server._proc_pool._closed = True
+    server._proc_pool._idle_ready.set()
 
 
 def _death(code: int | None) -> str:

@@ -240,8 +240,9 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_commands_of_later_say_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["start", "program.py"]) == 1
-    assert capsys.readouterr().err == "antiphon: `start` is not there yet; there is: console\n"
+    assert cli.run(["web", "program.py"]) == 1
+    said = "antiphon: `web` is not there yet; there is: console, start, dev, connect\n"
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize(

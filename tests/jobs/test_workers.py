@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(240)]
 
+LONG = 120.0  # seconds
 TEN = [f"room {number}" for number in range(10)]
 # Says how its session ended; ends it when a file has the name of the room.
 TALKS = """
@@ -117,22 +118,35 @@ async def test_a_second_signal_ends_a_worker_at_once_and_its_calls_with_it(
             await until(lambda: not alive(int(agent.attributes["pid"])))
 
 
-async def test_a_call_whose_server_is_gone_ends_with_a_reason_and_the_worker_finds_the_next_server(
+async def test_a_call_goes_on_when_its_server_comes_back_and_new_ones_are_taken(
     tmp_path: Path,
 ) -> None:
     program = write(tmp_path, TALKS, GONE, agent="survivor")
-    with serving(tmp_path) as first:
-        worker = at_work(program, first)
-        with worker as working:
-            await working.registered()
-            async with rooms_of(first) as rooms:
-                await rooms.dispatch("cut off", "survivor")
-                await rooms.agent("cut off")
+    with serving(tmp_path) as first, at_work(program, first) as worker:
+        await worker.registered()
+        async with rooms_of(first) as rooms, rooms.caller("cut off"):
+            await rooms.dispatch("cut off", "survivor")
+            agent = await rooms.agent("cut off")
             first.kill()
             with serving(tmp_path, first.port) as second:
-                await until(lambda: told(tmp_path, "cut off") != [])
-                assert told(tmp_path, "cut off") == ["job_shutdown", "room disconnected"]
-                await working.says("registered worker", 2)
                 async with rooms_of(second) as rooms:
+                    await rooms.present("cut off", agent.identity, "caller")
+                    await worker.says("registered worker", 2)
                     await rooms.dispatch("next", "survivor")
                     await rooms.agent("next")
+                    assert told(tmp_path, "cut off") == []
+                    (tmp_path / "cut off").touch()
+                    await until(lambda: len(told(tmp_path, "cut off")) == 2)
+                    assert told(tmp_path, "cut off") == ["job_shutdown", "all was said"]
+
+
+async def test_a_call_whose_server_stays_away_ends_with_a_reason(tmp_path: Path) -> None:
+    program = write(tmp_path, TALKS.partition("while")[0], GONE, agent="survivor")
+    with serving(tmp_path) as server, at_work(program, server) as worker:
+        await worker.registered()
+        async with rooms_of(server) as rooms:
+            await rooms.dispatch("cut off", "survivor")
+            await rooms.agent("cut off")
+        server.kill()
+        await until(lambda: len(told(tmp_path, "cut off")) == 2, LONG)
+        assert told(tmp_path, "cut off") == ["job_shutdown", "room disconnected"]

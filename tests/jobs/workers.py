@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -134,6 +135,12 @@ class Worker:
         await self.says("registered worker")
         return self
 
+    def health(self) -> tuple[str, int]:
+        """Where it shows its health: host and port."""
+        found = re.search(r"HTTP server listening on (\S+?):(\d+)", self.said)
+        assert found is not None
+        return found[1], int(found[2])
+
     @property
     def running(self) -> bool:
         return self.process.poll() is None
@@ -164,9 +171,9 @@ def at_work(
             worker.kill()
 
 
-async def until(true: Callable[[], bool]) -> None:
-    """Look again and again; fail after a while."""
-    async with asyncio.timeout(PATIENCE):
+async def until(true: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Look again and again; fail after `patience` seconds."""
+    async with asyncio.timeout(patience):
         while not true():  # noqa: ASYNC110  # another process makes it so
             await asyncio.sleep(GLANCE)
 
@@ -216,6 +223,15 @@ class Rooms:
                     return agents[0]
                 await asyncio.sleep(GLANCE)
 
+    async def present(self, room: str, *identities: str) -> None:
+        """Wait until these, and nobody else, are in the room."""
+        async with asyncio.timeout(PATIENCE):
+            while {each.identity for each in await self.there(room)} != set(identities):  # noqa: ASYNC110
+                await asyncio.sleep(GLANCE)
+
+    async def delete(self, room: str) -> None:
+        await self.api.room.delete_room(api.DeleteRoomRequest(room=room))
+
     async def dispatches(self, room: str) -> list[api.AgentDispatch]:
         """Those by name, oldest first: a room asks for an agent without one by itself."""
         listed = [d for d in await self.api.agent_dispatch.list_dispatch(room) if d.agent_name]
@@ -249,4 +265,8 @@ def kill_process(agent: ParticipantInfo) -> None:
 
 
 def alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        status: str = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return False
+    return status != psutil.STATUS_ZOMBIE

@@ -1,0 +1,104 @@
+"""What a worker's journal tells the next worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from antiphon.journal import Call, Journal
+from antiphon.pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONE = Call("AJ_1", "AD_1", "room 1", "ada", "agent-1")
+TWO = Call("AJ_2", "AD_2", "room 2", "", "agent-2")
+DEAD = """
+import os, sys
+from pathlib import Path
+from antiphon.journal import Call, Journal
+journal = Journal(Path(sys.argv[1]))
+for name in sys.argv[2:]:
+    journal.began(Call(f"AJ_{name}", f"AD_{name}", f"room {name}", "ada", f"agent-{name}"))
+journal.over("AJ_over")
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "calls.jsonl"
+
+
+def died(path: Path, *names: str) -> None:
+    """A worker that had these calls, and is no more."""
+    subprocess.run([sys.executable, "-c", DEAD, str(path), *names], check=True, timeout=60)
+
+
+def test_calls_of_a_dead_worker_that_were_not_over_are_left_behind_in_their_order(
+    path: Path,
+) -> None:
+    died(path, "1", "over", "2")
+    assert [call.room for call in Journal(path).left_behind()] == ["room 1", "room 2"]
+
+
+def test_each_call_is_left_to_one_worker_only(path: Path) -> None:
+    died(path, "1")
+    assert len(Journal(path).left_behind()) == 1
+    assert Journal(path).left_behind() == []
+
+
+def test_calls_of_a_worker_that_lives_are_its_own(path: Path) -> None:
+    mine = Journal(path)
+    mine.began(ONE)
+    mine.began(TWO)
+    mine.over(ONE.job)
+    died(path, "3")
+    assert [call.job for call in Journal(path).left_behind()] == ["AJ_3"]
+    (line,) = path.read_text().splitlines()
+    assert json.loads(line)["job"] == TWO.job
+
+
+def test_a_process_that_has_a_dead_workers_number_is_not_that_worker(path: Path) -> None:
+    died(path, "1")
+    line = json.loads(path.read_text().splitlines()[0])
+    path.write_text(json.dumps(line | {"worker": [os.getpid(), 1.0]}) + "\n")
+    assert [call.job for call in Journal(path).left_behind()] == ["AJ_1"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "{", "[]", '"x"', "{}", '{"call": "began"}', '{"call": "began", "job": "AJ_9"}', "\x00"],
+)
+def test_a_broken_line_costs_no_other_call(path: Path, line: str) -> None:
+    died(path, "1")
+    path.write_text(f"{path.read_text()}{line}\n{path.read_text().replace('1', '2')}")
+    assert [call.job for call in Journal(path).left_behind()] == ["AJ_1", "AJ_2"]
+
+
+def test_a_journal_is_for_its_owner_and_holds_where_a_call_was_and_nothing_else(
+    path: Path,
+) -> None:
+    Journal(path).began(ONE)
+    assert path.stat().st_mode & 0o777 == 0o600
+    line = json.loads(path.read_text())
+    assert set(line) == {"call", "job", "dispatch", "room", "agent", "identity", "worker"}
+
+
+def test_a_journal_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be written: Is a directory"):
+        Journal(tmp_path)
+
+
+def test_a_journal_that_is_lost_meanwhile_ends_no_call(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(path)
+    path.unlink()
+    path.mkdir()
+    journal.began(ONE)
+    assert "was not written" in caplog.text
