@@ -266,7 +266,6 @@ def kill_process(agent: ParticipantInfo) -> None:
 
 def alive(pid: int) -> bool:
     try:
-        status: str = psutil.Process(pid).status()
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-    return status != psutil.STATUS_ZOMBIE
