@@ -98,6 +98,8 @@ class Answers:
     def commit(self, commit: Commit) -> None:
         """The user's turn is over."""
         turn = Turn(self._conversation.next_turn(), self._message(commit), commit)
+        if commit.answer and self.agent.answers_user:
+            self._conversation.speaking.give_way()
         if not self.agent.answers_user:
             self._kept.append(turn)
         elif not self.agent.overrides("on_user_turn_completed") and not self._open:

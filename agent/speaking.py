@@ -128,11 +128,11 @@ class Speaking:
         return Voice(talk.agent, settings or ModelSettings(), rate, session.polish, session.chunker)
 
     def kind(self, kind: Kind, allow_interruptions: NotGivenOr[bool]) -> Kind:
-        """PROTECTED where interruptions are not allowed, here or by the options."""
+        """Protected where interruptions are not allowed, here or by the options."""
         allowed = self._conversation.options["interruption"]["enabled"]
         if allow_interruptions is not NOT_GIVEN:
             allowed = allow_interruptions
-        return kind if allowed else Kind.PROTECTED
+        return kind.but(protected=not allowed)
 
     def _new(self, source: Said, kind: Kind, turn: int | None) -> Reply:
         if self._closed:
@@ -150,13 +150,23 @@ class Speaking:
         """How many have left the floor while their tools run, and do not wait for the user."""
         return sum(r.resting and not self._waits_below(r) for r in self._replies)
 
+    def give_way(self) -> None:
+        """A newer turn is to be answered: an older one's answer is not, while it stands in line.
+
+        The newer one's answers both. What has the floor is the turn machine's matter.
+        """
+        talk = self._conversation
+        for reply, _ in reversed(self.in_line()):
+            if reply.gen != talk.machine.gen and reply.kind.answers and _is_of(reply, talk.agent):
+                reply.cut()
+
     def supersede(self) -> None:
         """A newer turn is answered: what rests until its tools are done will not be said.
 
         But for a speech whose tool waits for an `AgentTask`: the turn is that one's.
         """
         resting = [r for r in self._replies if r.resting and not self._waits_below(r)]
-        for reply in [r for r in resting if r.kind is not Kind.PROTECTED]:
+        for reply in [r for r in resting if not r.kind.protected]:
             reply.cut()
 
     async def finished(self, agent: Agent) -> None:
@@ -223,7 +233,7 @@ class Speaking:
 
     def protect(self, reply: Reply, protected: bool) -> None:
         """Forbid (or allow again) that the user ends this reply."""
-        reply.kind = Kind.PROTECTED if protected else Kind.SPEECH
+        reply.kind = reply.kind.but(protected=protected)
         if reply.gen is not None:
             self._conversation.line.rename(reply.gen, reply.kind)
             self._conversation.observe(o.Protect(reply.gen, protected))
@@ -248,13 +258,13 @@ class Speaking:
         self._conversation.answers.drop()
         ending: list[Reply] = []
         for reply, _ in self.in_line():
-            if reply.kind is Kind.PROTECTED and not force:
+            if reply.kind.protected and not force:
                 if not ending:
                     raise RuntimeError("this speech does not allow interruptions; pass force=True")
                 break
             ending.append(reply)
         for reply in [r for r in self._replies if r.resting and not self._waits_below(r)]:
-            if force or reply.kind is not Kind.PROTECTED:
+            if force or not reply.kind.protected:
                 reply.cut()
         for reply in reversed(ending):  # the last first, so that none of them gets the floor
             self.interrupt(reply)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from antiphon.pipeline.errors import UsageError
-from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.reply import SPEAKING
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class SpeechHandle:
 
     @property
     def allow_interruptions(self) -> bool:
-        return self._reply.kind is not Kind.PROTECTED
+        return not self._reply.kind.protected
 
     @allow_interruptions.setter
     def allow_interruptions(self, value: bool) -> None:

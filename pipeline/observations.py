@@ -11,7 +11,23 @@ class Kind(Enum):
 
     ANSWER = "answer"  # to the user: new words supersede it while it is unheard
     SPEECH = "speech"  # the application's (`say`, `generate_reply`): unheard, it waits for the user
-    PROTECTED = "protected"  # may not be interrupted
+    PROTECTED = "protected"  # the application's, and may not be interrupted
+    PROTECTED_ANSWER = "protected answer"  # to the user, and may not be interrupted
+
+    @property
+    def protected(self) -> bool:
+        return self in (Kind.PROTECTED, Kind.PROTECTED_ANSWER)
+
+    @property
+    def answers(self) -> bool:
+        """It answers the user."""
+        return self in (Kind.ANSWER, Kind.PROTECTED_ANSWER)
+
+    def but(self, *, protected: bool) -> Kind:
+        """The same, protected or not."""
+        if self.answers:
+            return Kind.PROTECTED_ANSWER if protected else Kind.ANSWER
+        return Kind.PROTECTED if protected else Kind.SPEECH
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ class Turns:
         if self.rules.manual or not self._counts():
             return
 
-        if self.floor in (Floor.WAITING, Floor.STAYED) and self.kind is not Kind.ANSWER:
+        if self.floor in (Floor.WAITING, Floor.STAYED) and not self.kind.answers:
             self._act(Cue.HOLDING_WORDS, out)
         elif self.floor is not Floor.AUDIBLE or self._evidence.voice_since is None:
             self._act(Cue.WORDS, out, "voice")
@@ -194,7 +194,7 @@ class Turns:
 
     def _on_granted(self, seen: o.Granted, out: list[o.Decision]) -> None:
         self.gen, self.kind = seen.gen, seen.kind
-        if seen.kind is Kind.PROTECTED:
+        if seen.kind.protected:
             cue = Cue.GRANTED_PROTECTED
         elif self.user is User.QUIET or self._evidence.voice_since is None or self.rules.manual:
             cue = Cue.GRANTED
@@ -211,12 +211,19 @@ class Turns:
             self._act(Cue.SOUNDED, out)
         elif isinstance(seen, o.Gone):
             self._act(Cue.GONE, out)
-        elif seen.protected:
-            self._act(Cue.PROTECT, out)
         else:
-            self._act(Cue.UNPROTECT, out)
-            if self.user is User.VOICED and not self.rules.manual:
-                self._act(Cue.VOICE, out)
+            self._on_protect(seen, out)
+
+    def _on_protect(self, seen: o.Protect, out: list[o.Decision]) -> None:
+        self.kind = self.kind.but(protected=seen.protected)
+        if seen.protected:
+            self._act(Cue.PROTECT, out)
+            return
+
+        self._act(Cue.UNPROTECT, out)
+        if self.user is User.VOICED and not self.rules.manual:
+            self._act(Cue.VOICE, out)
+        self._weigh(out)  # words may have come while it was protected
 
     def _on_commit(self, seen: o.CommitNow, now: float, out: list[o.Decision]) -> None:
         self._evidence.ask(seen, now)
@@ -270,7 +277,7 @@ class Turns:
 
     def _hand_on(self, out: list[o.Decision], *, answer: bool = True) -> None:
         text = self.text
-        unheard = self.floor in (Floor.WAITING, Floor.STAYED) and self.kind is Kind.ANSWER
+        unheard = self.floor in (Floor.WAITING, Floor.STAYED) and self.kind.answers
         self._act(Cue.WORDS if unheard else Cue.TURN, out, "turn")
         self._drafts.drop_unless(text, out)
         out.append(o.Commit(text, self._drafts.hand_on(), answer, self._evidence.language))

@@ -253,6 +253,20 @@ def test_a_reply_unprotected_before_its_first_sound_is_still_to_be_heard() -> No
     assert call.said == [(2.0, Pause(1))]
 
 
+def test_an_answer_that_was_protected_is_superseded_while_unheard_as_any_other() -> None:
+    call = Call(reply=Kind.PROTECTED_ANSWER).at(0.5, Protect(1, protected=False))
+    call.words(1.0, "no wait", final=False)
+    assert call.said == [(1.0, Cut(1, "voice"))]
+    call = Call(reply=Kind.PROTECTED_ANSWER).words(1.0, "no wait", final=False)
+    call.at(1.25, Protect(1, protected=False))
+    assert call.said == [(1.25, Cut(1, "voice"))]
+
+
+def test_a_speech_that_was_protected_is_held_while_unheard_as_any_other() -> None:
+    call = Call(reply=Kind.PROTECTED).words(1.0, "no wait").at(1.25, Protect(1, protected=False))
+    assert call.at(9.0).of(Cut, Pause, Resume) == [(1.25, Pause(1)), (1.5, Resume(1))]
+
+
 # The application.
 
 
