@@ -25,8 +25,11 @@ class Utterance:
         text = " ".join(text.split())
         new = without_handed(text, self._handed)
         if final:
-            self._handed = self._latest = self.interim = ""
-            self._finals += [new] if new else []
+            rest = without_handed(self._handed, text)
+            in_pieces = rest != self._handed  # this is the beginning of what was handed on
+            self._handed = self._latest = rest if in_pieces else ""
+            self._finals += [new] if new and not in_pieces else []
+            self.interim = ""
         elif new == self.interim:
             return False
         else:

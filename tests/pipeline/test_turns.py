@@ -131,6 +131,13 @@ def test_a_late_final_that_says_something_else_is_repeated_rather_than_lost() ->
     ]
 
 
+def test_late_finals_that_come_in_pieces_repeat_nothing_of_what_was_committed() -> None:
+    call = Call().voice(1.0, 2.0).words(2.0, "a table for two", final=False).at(5.0)
+    call.words(5.0, "A table").words(5.25, "For two, please.").at(9.0)
+    texts = [c.text for _, c in call.of(Commit) if isinstance(c, Commit)]
+    assert texts == ["a table for two", "please."]
+
+
 def test_an_interim_committed_piece_by_piece_is_not_repeated_by_its_final() -> None:
     call = Call(HAND).voice(1.0, 2.0).words(2.0, "one", final=False).at(2.25, CommitNow())
     call.voice(3.0, 4.0).words(4.0, "one two", final=False).at(4.25, CommitNow())
