@@ -342,8 +342,7 @@ class Conversation(Stirring):
     def transcribed(self, text: str, *, final: bool, language: str | None) -> None:
         self.states.heard_words(final=final)
         code = LanguageCode(language) if language else None
-        words: dict[str, object] = {"is_final": final, "language": code}
-        words["transcript"] = self.timeline.veil(text)
+        words = {"is_final": final, "language": code, "transcript": self.timeline.veil(text)}
         self.tell("user_input_transcribed", UserInputTranscribedEvent, **words)
 
     def _holder_number(self) -> int | None:

@@ -15,6 +15,7 @@ from antiphon.agent import Agent
 from antiphon.arguments import said
 from antiphon.asked import SpeechOfSession
 from antiphon.context import INSIDE
+from antiphon.in_room import RoomOfSession
 from antiphon.lifecycle import Run
 from antiphon.nodes import models
 from antiphon.nodes.polish import DEFAULT as DEFAULT_TRANSFORMS
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.source import Chunker
     from antiphon.pipeline.timeline import Timeline
-    from antiphon.room import RoomIO
     from antiphon.session_options import VideoSampler
     from antiphon.speech import SpeechHandle
 
@@ -65,7 +65,7 @@ Userdata_T = TypeVar("Userdata_T", default=Any)
 
 
 class AgentSession(
-    Reporting, OptionsOfSession, SpeechOfSession, RunsOfSession, Generic[Userdata_T]
+    Reporting, OptionsOfSession, SpeechOfSession, RunsOfSession, RoomOfSession, Generic[Userdata_T]
 ):
     """A voice conversation. Models are LiveKit objects or strings (see `nodes.models`).
 
@@ -197,24 +197,6 @@ class AgentSession(
     def speaker(self) -> Output | None:
         """Where sound goes now; None when the session only writes."""
         return self._run.speaker if self._run else None
-
-    @property
-    def room_io(self) -> RoomIO:
-        """What connects the session with its room; UsageError where it has none."""
-        if self._run is None or self._run.room_io is None:
-            raise UsageError("this session is in no room: await session.start(agent, room=…)")
-        return self._run.room_io
-
-    @property
-    def alone(self) -> bool:
-        """It is in a room, and nobody is there to talk with."""
-        room_io = self._run.room_io if self._run else None
-        return room_io is not None and room_io.linked_participant is None
-
-    def accompanied(self) -> None:
-        """Somebody to talk with has come to the room, or gone."""
-        if self._run is not None:
-            self.conversation.states.watch()
 
     # Life.
 

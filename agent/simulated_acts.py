@@ -38,8 +38,15 @@ class When:
             raise UsageError(f"word={self.word!r} has no word in it")
 
 
+class Act:
+    """One thing in a script: what `says`, `pauses`, `listens`, `leaves`, `does` … give."""
+
+    __slots__ = ()
+    when: When
+
+
 @dataclass(frozen=True, slots=True)
-class Utterance:
+class Utterance(Act):
     """The caller makes sounds: words, with hesitations between them, or none."""
 
     what: str  # for messages
@@ -53,7 +60,7 @@ class Utterance:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Act):
     """The caller does nothing for so long."""
 
     seconds: float
@@ -64,7 +71,7 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class Listening(Act):
     """The caller waits for the moment."""
 
     when: When
@@ -74,7 +81,7 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class Leaving(Act):
     """The caller hangs up."""
 
     when: When
@@ -84,7 +91,7 @@ class Leaving:
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
+class Deed(Act):
     """The application does something; `do` is given the call."""
 
     do: Callable[[Call], Any]
@@ -99,9 +106,6 @@ class Hesitation:
     """A pause inside one turn; a part of `says`."""
 
     seconds: float
-
-
-Act = Utterance | Pause | Listening | Leaving | Deed
 
 
 def checked(script: Iterable[object]) -> list[Act]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from inspect import isawaitable, iscoroutine
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 from livekit.agents.tts import TTS
 
@@ -149,16 +149,12 @@ class Call(Moments):
                 await self._pause(self.start + end)
             case Pause():
                 await self._pause(self._loop.time() + act.seconds)
-            case Listening():
-                pass
             case Leaving():
                 self._leave()
             case Deed():
                 result = act.do(self)
                 if isawaitable(result):
-                    await self._done(result, act)
-            case _:
-                assert_never(act)
+                    await self._done(result, act)  # a Listening has come, and that is all
 
     async def _done(self, result: Awaitable[object], act: Deed) -> None:
         limit = asyncio.timeout(self.patience)

@@ -35,7 +35,7 @@ def several(call: Call) -> None:
 @pytest.mark.parametrize("agent", [Plain, Hooked])
 @pytest.mark.parametrize("speech", [notice, several])
 def test_two_turns_said_before_the_agent_may_answer_get_one_answer(
-    agent: type[Agent], speech: Any
+    agent: type[Plain], speech: Any
 ) -> None:
     model = ScriptedLLM(["First.", "Second."])
     script = [does(speech), says("hello there", at=1.0), says("and good day", at=3.0), pauses(12)]

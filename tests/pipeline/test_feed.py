@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable
 
 import pytest
 
+from antiphon.pipeline.aligned import Timed
 from antiphon.pipeline.errors import NodeTimeout
 from antiphon.pipeline.feed import Feed, note_shown, only_text
 from antiphon.pipeline.ledger import Ledger, Sound
@@ -44,6 +45,7 @@ class Script:
     """A source whose thoughts come at scripted times; only its text matters here."""
 
     early = True
+    aligned = False
 
     def __init__(self, *pieces: Piece) -> None:
         self._pieces = pieces
@@ -64,7 +66,7 @@ class Script:
     def speak(self, texts: AsyncIterable[str]) -> AsyncIterable[Sound]:
         raise NotImplementedError
 
-    def show(self, texts: AsyncIterable[str]) -> AsyncIterable[str] | None:
+    def show(self, texts: AsyncIterable[str | Timed]) -> AsyncIterable[str] | None:
         return None
 
 

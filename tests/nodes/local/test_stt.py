@@ -172,7 +172,9 @@ async def test_an_interim_result_is_news_and_a_tenth_of_a_second_after_the_last(
 async def test_an_acknowledgement_is_not_shown_as_other_words_while_it_is_said(say: Say) -> None:
     """Other words would cut the agent off for good, and "yes" begins like "you"."""
     said = ["okay", "yeah", "right", "I see", "sure", "really", "yes", "wow", "go on"]
-    sounds = [part for text in said for part in (silence(0.5), say(text), silence(0.1), "flush")]
+    sounds: list[Pcm | Literal["flush"]] = [
+        part for text in said for part in (silence(0.5), say(text), silence(0.1), "flush")
+    ]
     heard = await hear(PocketsphinxSTT(), silence(0.5), say(MOTHER), silence(0.2), "flush", *sounds)
     shown = [data.text for data in heard.data(Kind.INTERIM_TRANSCRIPT)]
 
