@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from livekit.agents import LanguageCode, llm
@@ -25,13 +24,11 @@ from antiphon.idle import Idle
 from antiphon.memory import Memory
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.floor import Line
-from antiphon.pipeline.pace import Pace
-from antiphon.pipeline.source import Limits
 from antiphon.pipeline.timeline import Timeline
 from antiphon.pipeline.turns import Turns
 from antiphon.seats import Seats
-from antiphon.sources import Said
 from antiphon.speaking import Speaking
+from antiphon.stage import Stage
 from antiphon.states import States
 from antiphon.stirring import Stirring
 from antiphon.tools import Toolbox
@@ -47,21 +44,15 @@ if TYPE_CHECKING:
     from antiphon.answers import Answers
     from antiphon.events import EventTypes
     from antiphon.options import Options
-    from antiphon.pipeline.calls import Work
     from antiphon.pipeline.left_behind import Strays
-    from antiphon.pipeline.playout import Output
     from antiphon.pipeline.reply import Reply
-    from antiphon.pipeline.step import Step
     from antiphon.pipeline.streams import Scope
     from antiphon.pipeline.turn_table import Rules
     from antiphon.session import AgentSession
 
 
 class Conversation(Stirring):
-    """What runs between `start` and `close`; the `Stage` of every reply.
-
-    Mutable state: the inbox, the timer, and the commits that wait for the last words.
-    """
+    """What runs between `start` and `close`. Mutable state: the inbox and the timer."""
 
     def __init__(
         self, session: AgentSession[Any], agent: Agent, scope: Scope, strays: Strays
@@ -70,9 +61,6 @@ class Conversation(Stirring):
         self.session = session
         self.strays = strays
         self.options = self._options(agent)
-        self.pace = Pace()
-        self.limits = Limits()
-        self.draft_sound = bool(self.options["preemptive_generation"]["preemptive_tts"])
         self.line = Line(self.observe, session.options.gap(agent))
         self.machine = Turns(self._rules(agent))
         self._loop = asyncio.get_running_loop()
@@ -81,6 +69,7 @@ class Conversation(Stirring):
         self.states = States(self)
         self.hearing = Hearing(agent, self, scope)
         self.seats = Seats(self, scope, agent)
+        self.stage = Stage(self)
         self.speaking = Speaking(self, scope)
         self.idle = Idle(self)
         self.tools = Toolbox(self, scope)
@@ -230,70 +219,16 @@ class Conversation(Stirring):
         self._timer = None
         self.observe(o.Tick(deadline))
 
-    # What replies ask for (`Stage`).
-
-    @property
-    def output(self) -> Output | None:
-        return self.session.speaker
-
-    def mark(self, kind: str, reply: Reply | None, **detail: object) -> None:
-        number, turn = (reply.number, reply.turn) if reply else (None, None)
-        self.timeline.mark(self._loop.time(), kind, turn, number, **detail)
-        if kind == "audible" and reply is not None:
-            self.delays.audible(reply)
-
-    def remember(self, reply: Reply, step: Step) -> None:
-        """History gets what was heard of a step, once, when it leaves the floor."""
-        said, source = self.timeline.veil(step.said()), step.source
-        self.session.captions.end(said)
-        if not (said.strip() and isinstance(source, Said) and source.remembered):
-            return
-        message = llm.ChatMessage(
-            id=source.id,
-            role="assistant",
-            content=[said.strip()],
-            extra=source.answer.extra,
-            interrupted=reply.interrupted or reply.error is not None,
-            created_at=self.memory.wall(step.granted_at),
-            metrics=self.delays.of_step(step, source.voice.agent),
-        )
-        self.speaking.handle(reply).added(message)
-        self.memory.write(message, source.voice.agent)
-        if self.output is None or not reply.interrupted:
-            self._remembered(reply, step, message, 0)
-        else:
-            self.output.settled(partial(self._remembered, reply, step, message))
-
-    def _remembered(self, reply: Reply, step: Step, message: llm.ChatMessage, more: int) -> None:
-        """Tell of a message; an output that reports late may have heard `more` samples of it."""
-        if more and step.playout is not None:
-            step.playout.amend(more)
-            message.content = [self.timeline.veil(step.said()).strip()]
-        self._written(message, reply)
-
-    def caption(self, reply: Reply) -> None:
-        if self.session.captions.wanted:
-            self.session.captions.show(self.timeline.veil(reply.step.said()))
-
-    def work(self, reply: Reply, step: Step) -> Work:
-        return self.tools.work(reply, step)
-
-    def resting(self) -> None:
-        self.observe(o.Working(self.speaking.resting()))
-        self.stir()
-
-    def ended(self, reply: Reply) -> None:
-        if reply.error is not None and reply.confirmed:
-            self.faults.failed(reply.at_fault, reply.error, reply)
-        self.speaking.ended(reply)
-        self.stir()
-        self.session.deliver()
-
     def stir(self) -> None:
         self.idle.note()
         super().stir()
 
     # Turns and history.
+
+    def mark(self, kind: str, reply: Reply | None, **detail: object) -> None:
+        """Add to the timeline what happens now, to that reply or to none."""
+        number, turn = (reply.number, reply.turn) if reply else (None, None)
+        self.timeline.mark(self._loop.time(), kind, turn, number, **detail)
 
     def next_turn(self) -> int:
         """Number the turn that was just committed."""
@@ -311,9 +246,10 @@ class Conversation(Stirring):
 
     def write(self, item: llm.ChatMessage, agent: Agent, turn: int | None = None) -> None:
         """Write into history, and tell of it; the words of a `turn` of the user's, perhaps."""
-        self._written(cast("llm.ChatMessage", self.memory.write(item, agent)), None, turn)
+        self.written(cast("llm.ChatMessage", self.memory.write(item, agent)), None, turn)
 
-    def _written(self, item: llm.ChatMessage, reply: Reply | None, turn: int | None = None) -> None:
+    def written(self, item: llm.ChatMessage, reply: Reply | None, turn: int | None = None) -> None:
+        """Tell of what history has now."""
         number, turn = (reply.number, reply.turn) if reply else (None, turn)
         said = {"role": item.role, "text": item.text_content or "", "interrupted": item.interrupted}
         self.timeline.mark(self._loop.time(), "message", turn, number, **said)

@@ -110,7 +110,7 @@ class RoomShow:
         if talk.states.agent == "speaking":
             reply = talk.speaking.with_gen(talk.machine.gen)
             if reply is not None:
-                talk.caption(reply)
+                talk.stage.caption(reply)
             loop = asyncio.get_running_loop()
             self._glance = loop.call_later(GLANCE, self._show_heard)
 

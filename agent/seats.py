@@ -121,7 +121,7 @@ class Seats:
             self._entering[entering] = new
             entering.add_done_callback(self._entered)
         talk.toolsets.let_go()
-        talk.resting()
+        talk.stage.resting()
         talk.session.deliver()
 
     def _entered(self, task: asyncio.Task[None]) -> None:

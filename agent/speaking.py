@@ -123,7 +123,7 @@ class Speaking:
     def voice(self, settings: ModelSettings | None = None) -> Voice:
         """How the current agent speaks now."""
         talk = self._conversation
-        rate = talk.output.rate if talk.output else 1
+        rate = talk.session.speaker.rate if talk.session.speaker else 1
         session = talk.session
         return Voice(talk.agent, settings or ModelSettings(), rate, session.polish, session.chunker)
 
@@ -138,7 +138,7 @@ class Speaking:
         if self._closed:
             raise UsageError("the session has closed; make a new one to speak again")
         self._made += 1
-        reply = Reply(self._made, kind, source, self._conversation, turn=turn)
+        reply = Reply(self._made, kind, source, self._conversation.stage, turn=turn)
         self._replies[reply] = SpeechHandle(reply, self, f"speech_{self._made}")
         self._conversation.mark("reply_started", reply, source=source.name)
         reply.start(self._scope)

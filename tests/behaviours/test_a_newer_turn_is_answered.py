@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from antiphon import Agent, ChatContext
-from antiphon.simulate import Call, ScriptedLLM, does, pauses, says, simulate
+from antiphon.simulate import Act, Call, ScriptedLLM, does, pauses, says, simulate
 
 NOTICE = "This is a long notice that nobody may interrupt at all, so please do listen to it."
 UNPROTECTED: Any = {"interruption": {"enabled": False}}
@@ -38,7 +38,12 @@ def test_two_turns_said_before_the_agent_may_answer_get_one_answer(
     agent: type[Plain], speech: Any
 ) -> None:
     model = ScriptedLLM(["First.", "Second."])
-    script = [does(speech), says("hello there", at=1.0), says("and good day", at=3.0), pauses(12)]
+    script: list[Act] = [
+        does(speech),
+        says("hello there", at=1.0),
+        says("and good day", at=3.0),
+        pauses(12),
+    ]
     call = simulate(agent(), script, llm=model)
     answers = [line.text for line in call.lines if line.text in ("First.", "Second.")]
     assert len(answers) == 1
@@ -53,7 +58,7 @@ def test_an_answer_that_was_protected_for_a_while_gives_way_to_newer_words() -> 
         call.session.current_speech.allow_interruptions = True
 
     model = ScriptedLLM(["First.", "Second."], first_token=2.0)
-    script = [
+    script: list[Act] = [
         *(says("a table", at=1.0), does(open_up, at=2.8)),
         *(says("for two", at=3.0), pauses(12)),
     ]

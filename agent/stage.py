@@ -1,0 +1,109 @@
+"""What a reply asks of its session: a place in line, an output, a memory for its words."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from livekit.agents import llm
+
+from antiphon.pipeline import observations as o
+from antiphon.pipeline.pace import Pace
+from antiphon.pipeline.source import Limits
+from antiphon.sources import Said
+
+if TYPE_CHECKING:
+    from antiphon.conversation import Conversation
+    from antiphon.pipeline.calls import Work
+    from antiphon.pipeline.floor import Line
+    from antiphon.pipeline.left_behind import Strays
+    from antiphon.pipeline.playout import Output
+    from antiphon.pipeline.reply import Reply
+    from antiphon.pipeline.step import Step
+
+
+class Stage:
+    """The `pipeline.source.Stage` of every reply of a conversation.
+
+    Mutable state: the pace of the voice, as it has been learned so far.
+    """
+
+    def __init__(self, conversation: Conversation) -> None:
+        self.pace = Pace()
+        self.limits = Limits()
+        self._conversation = conversation
+
+    @property
+    def line(self) -> Line:
+        return self._conversation.line
+
+    @property
+    def strays(self) -> Strays:
+        return self._conversation.strays
+
+    @property
+    def output(self) -> Output | None:
+        return self._conversation.session.speaker
+
+    @property
+    def draft_sound(self) -> bool:
+        return bool(self._conversation.options["preemptive_generation"]["preemptive_tts"])
+
+    def observe(self, seen: o.Observation) -> None:
+        self._conversation.observe(seen)
+
+    def mark(self, kind: str, reply: Reply, **detail: object) -> None:
+        self._conversation.mark(kind, reply, **detail)
+        if kind == "audible":
+            self._conversation.delays.audible(reply)
+
+    def remember(self, reply: Reply, step: Step) -> None:
+        """History gets what was heard of a step, once, when it leaves the floor."""
+        talk = self._conversation
+        said, source = talk.timeline.veil(step.said()), step.source
+        talk.session.captions.end(said)
+        if not (said.strip() and isinstance(source, Said) and source.remembered):
+            return
+        message = llm.ChatMessage(
+            id=source.id,
+            role="assistant",
+            content=[said.strip()],
+            extra=source.answer.extra,
+            interrupted=reply.interrupted or reply.error is not None,
+            created_at=talk.memory.wall(step.granted_at),
+            metrics=talk.delays.of_step(step, source.voice.agent),
+        )
+        talk.speaking.handle(reply).added(message)
+        talk.memory.write(message, source.voice.agent)
+        if self.output is None or not reply.interrupted:
+            self._remembered(reply, step, message, 0)
+        else:
+            self.output.settled(partial(self._remembered, reply, step, message))
+
+    def _remembered(self, reply: Reply, step: Step, message: llm.ChatMessage, more: int) -> None:
+        """Tell of a message; an output that reports late may have heard `more` samples of it."""
+        if more and step.playout is not None:
+            step.playout.amend(more)
+            message.content = [self._conversation.timeline.veil(step.said()).strip()]
+        self._conversation.written(message, reply)
+
+    def caption(self, reply: Reply) -> None:
+        captions, veil = self._conversation.session.captions, self._conversation.timeline.veil
+        if captions.wanted:
+            captions.show(veil(reply.step.said()))
+
+    def work(self, reply: Reply, step: Step) -> Work:
+        return self._conversation.tools.work(reply, step)
+
+    def resting(self) -> None:
+        talk = self._conversation
+        talk.observe(o.Working(talk.speaking.resting()))
+        talk.stir()
+
+    def ended(self, reply: Reply) -> None:
+        talk = self._conversation
+        if reply.error is not None and reply.confirmed:
+            talk.faults.failed(reply.at_fault, reply.error, reply)
+        talk.speaking.ended(reply)
+        talk.stir()
+        talk.session.deliver()
