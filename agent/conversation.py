@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from livekit.agents import LanguageCode, llm
 
-from antiphon import options
 from antiphon.commits import Commits
 from antiphon.delays import Delays
 from antiphon.end_of_turn import EndOfTurn
 from antiphon.events import ConversationItemAddedEvent, UserInputTranscribedEvent
 from antiphon.faults import Faults
-from antiphon.hearing import Hearing, gives_interims
+from antiphon.hearing import Hearing
 from antiphon.idle import Idle
 from antiphon.memory import Memory
 from antiphon.pipeline import observations as o
@@ -109,10 +108,7 @@ class Conversation(Stirring):
         self._set_timer()
 
     def _rules(self, agent: Agent) -> Rules:
-        patience = self.session.options.transcription_timeout
-        return options.rules(
-            self.options, interim_results=gives_interims(agent), transcription_timeout=patience
-        )
+        return self.session.options.rules(self.options, agent)
 
     def _options(self, agent: Agent) -> Options:
         return self.session.options.in_force(agent)

@@ -241,11 +241,6 @@ class Hearing:
             self._final.set_result(None)
 
 
-def gives_interims(agent: Agent) -> bool:
-    """Whether its recogniser says what it hears before somebody has finished."""
-    return agent.stt is None or agent.stt.capabilities.interim_results is not False
-
-
 def _text(event: stt.SpeechEvent) -> str:
     return event.alternatives[0].text if event.alternatives else ""
 

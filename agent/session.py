@@ -134,8 +134,8 @@ class AgentSession(
         self.llm = models.LLM.loaded(llm)
         self.tts = models.TTS.loaded(tts)
         self.captions, self.history = Captions(), llms.ChatContext.empty()
-        self.input = io.AgentInput(_nothing, self._changed)
-        self.output = io.AgentOutput(_nothing, self._changed, self._changed)
+        self.input = io.AgentInput(self._changed, self._changed)
+        self.output = io.AgentOutput(self._changed, self._changed, self._changed)
         self._userdata = userdata
         self._run: Run | None = None
 
@@ -291,9 +291,8 @@ class AgentSession(
 
     def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
         """End what is being said, and what waits to be said up to the first protected speech."""
-        talk, loop = self.conversation, asyncio.get_running_loop()
-        talk.speaking.interrupt_all(force=force)
-        done: asyncio.Future[None] = loop.create_future()
+        self.conversation.speaking.interrupt_all(force=force)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
 
@@ -331,7 +330,3 @@ class AgentSession(
         )
         if self._run is not None:
             self._run.attach()
-
-
-def _nothing() -> None:
-    """Video has no place here yet."""

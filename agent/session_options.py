@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from antiphon.agent import Agent
     from antiphon.nodes.polish import Transform
     from antiphon.options import Options
+    from antiphon.pipeline.turn_table import Rules
 
 T = TypeVar("T")
 VideoSampler = Callable[[Any, Any], bool]
@@ -109,6 +110,12 @@ class SessionOptions:
     def in_force(self, agent: Agent) -> Options:
         """What holds of turn handling while that agent is in charge."""
         return options.in_force(self.turn_handling, self.endpointing_overrides, agent.turn_handling)
+
+    def rules(self, given: Options, agent: Agent) -> Rules:
+        """What the turn machine makes of these options with that agent's recogniser."""
+        interims = agent.stt is None or agent.stt.capabilities.interim_results is not False
+        patience = self.transcription_timeout
+        return options.rules(given, interim_results=interims, transcription_timeout=patience)
 
     def gap(self, agent: Agent) -> float:
         """Seconds between two speeches while that agent is in charge."""

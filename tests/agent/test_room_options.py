@@ -23,7 +23,7 @@ def test_frames_are_short_unless_the_program_says_otherwise(given: room_io.RoomO
 
 
 @pytest.mark.parametrize(
-    "given", [True, room_io.TextInputOptions(), livekit.TextInputOptions()], ids=str
+    "given", [True, room_io.TextInputOptions(), livekit.TextInputOptions()]
 )
 def test_chat_is_answered_by_this_session_and_never_by_livekits(
     given: bool | livekit.TextInputOptions,
