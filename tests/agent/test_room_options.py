@@ -22,9 +22,7 @@ def test_frames_are_short_unless_the_program_says_otherwise(given: room_io.RoomO
     assert audio_input(room_io.RoomOptions(audio_input=False)) is None
 
 
-@pytest.mark.parametrize(
-    "given", [True, room_io.TextInputOptions(), livekit.TextInputOptions()]
-)
+@pytest.mark.parametrize("given", [True, room_io.TextInputOptions(), livekit.TextInputOptions()])
 def test_chat_is_answered_by_this_session_and_never_by_livekits(
     given: bool | livekit.TextInputOptions,
 ) -> None:
