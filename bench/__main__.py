@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon.nodes.local.vad import WebRTCVAD
 from antiphon.pipeline.clock import run as run_virtual
-from bench import rows, steps
+from bench import loops, rows, steps
 from bench.models import Pace
 from bench.sessions import Bare, Harness, LiveKit, Ours
 
@@ -187,6 +187,14 @@ def growth(quick: bool) -> list[Line]:
     return [(measure, "+14 % within 150 turns", "–", f"{100 * grown:+.1f} %", "< 10 %")]
 
 
+def held(quick: bool) -> list[Line]:
+    number, seconds = (2, 8.0) if quick else (8, 24.0)
+    found = loops.callbacks(number, seconds)
+    cell = f"{found[-1]:.2f} (99.9 %: {found[len(found) * 999 // 1000]:.2f}) of {len(found)}"
+    measure = f"longest callback, {number} calls, built-in engines, CPU ms"
+    return [(measure, "–", "–", cell, "<= 5")]
+
+
 CASES: dict[str, Callable[[bool], list[Line]]] = {
     "plain": plain_overhead,
     "models": model_overhead,
@@ -198,6 +206,7 @@ CASES: dict[str, Callable[[bool], list[Line]]] = {
     "pauses": pauses,
     "load": load,
     "simulated": simulated,
+    "loop": held,
 }
 
 
