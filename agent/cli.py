@@ -183,11 +183,12 @@ def _held(call: Call, heeding: signals.Signals) -> Ending:
             return runner.run(hold())
         except SystemExit as left:  # of some task of the program's: it has stopped the loop
             ending = left_by(left, call.program)
-            if not consoles or consoles[0].over:
-                return ending
-            consoles[0].end(ending)
-            runner.run(consoles[0].resume())
-            return ending
+        for console in consoles:
+            console.end(ending)
+            while not console.over:
+                with suppress(SystemExit):  # the same again, from another task
+                    runner.run(console.resume())
+        return ending
 
 
 async def _stdin_in_turn() -> AsyncIterator[str]:
@@ -215,11 +216,15 @@ async def _stdin() -> AsyncIterator[str]:
 
 
 class _OneLine(logging.Formatter):
-    """An error's last line in place of its traceback."""
+    """An error's last line in place of its traceback, and where it was raised."""
 
     def formatException(self, ei: object) -> str:
         error = sys.exception() if not isinstance(ei, tuple) else ei[1]
-        return f"{type(error).__name__}: {error}" if error is not None else ""
+        if error is None:
+            return ""
+        frames = traceback.extract_tb(error.__traceback__)
+        place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+        return f"{type(error).__name__}: {error}{place}"
 
     def format(self, record: logging.LogRecord) -> str:
         record.exc_text = None

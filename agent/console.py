@@ -202,6 +202,8 @@ class Console:
         error = getattr(wrapped, "error", wrapped)
         said = blame(error, self._program, own=True) if isinstance(error, Exception) else error
         self._error = f"{getattr(wrapped, 'label', 'session')}: {said}"
+        if self._ended.done() and isinstance(self._ended.result().error, SystemExit):
+            return  # that is what became of the task in which the program ended itself
         self._screen.notice(f"  error  {self._error}")
 
     def _closed(self, event: CloseEvent) -> None:

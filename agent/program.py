@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from livekit.agents import AgentServer
+from livekit.agents import AgentSession as LiveKitSession
 
 from antiphon import nodes, pipeline
 from antiphon.pipeline.errors import AntiphonError
@@ -118,6 +119,11 @@ def _in(folder: Path, file: Path) -> bool:
 
 
 def _server(module: ModuleType, path: Path) -> AgentServer:
+    if any(each is LiveKitSession for each in vars(module).values()):
+        raise ProgramError(
+            f"{path.name} imports AgentSession from livekit.agents, which needs a room: "
+            f"write `from antiphon import Agent, AgentSession`; the rest stays as it is"
+        )
     found = {name: each for name, each in vars(module).items() if isinstance(each, AgentServer)}
     different = {id(server): server for server in found.values()}
     if not different:

@@ -60,6 +60,10 @@ LOADING = [
         "from antiphon import AgentServer\na = AgentServer()",
         "the AgentServer has no entry point: decorate an async function",
     ),
+    (
+        "from livekit.agents import AgentServer, AgentSession",
+        "program.py imports AgentSession from livekit.agents, which needs a room: write `from",
+    ),
 ]
 
 

@@ -79,6 +79,28 @@ def test_a_program_that_ends_itself_in_a_node_leaves_its_status_and_its_record(
     assert ran.kinds("session_closed")
 
 
+def test_a_program_that_ends_itself_again_and_again_ends_once(programs: Programs) -> None:
+    body = """
+    async def leave():
+        await asyncio.sleep(1)
+        try:
+            sys.exit(5)
+        finally:
+            ctx.more = [asyncio.create_task(leave()) for _ in range(2)]
+    await AgentSession().start(Echo())
+    await leave()
+    """
+    ran = typed(programs, body, *["one"] * 20)
+    assert (ran.status, len(ran.err.splitlines())) == (5, 1)
+    assert ran.kinds("session_closed")
+
+
+def test_an_error_in_a_callback_names_its_line(programs: Programs) -> None:
+    body = "session = AgentSession()\nsession.on('close', lambda _: 1 / 0)\n"
+    ran = typed(programs, body + "await session.start(Echo())", "one")
+    assert "ZeroDivisionError: division by zero (program.py:22)\n" in ran.err
+
+
 LEAVING = [("sys.exit()", 0, ""), ("sys.exit('enough')", 1, "the program ended itself: enough")]
 
 
