@@ -26,7 +26,6 @@ MARGIN: Final = " " * 16
 HANGING: Final = " " * 9  # where the lines of a notice go on
 PROMPT: Final = "> "
 ERASED: Final = "\r\x1b[K"  # the line the cursor is in
-ABOVE: Final = "\x1b[1A"  # one line up
 
 
 class Screen(io.TextOutput):
@@ -59,11 +58,9 @@ class Screen(io.TextOutput):
         self.notice(f"{at:7.2f}  user   {text}", MARGIN)
 
     def typed(self, text: str, at: float) -> None:
-        """What the user has typed; at a prompt, in place of it."""
-        if self._invited:
-            self._invited = False
-            self._put(ABOVE + ERASED)
-        self.user(text, at)
+        """What the user has typed; at a prompt it can be seen there."""
+        if not self._inviting:
+            self.user(text, at)
 
     def printed(self, text: str) -> None:
         """What the program prints."""
