@@ -8,6 +8,7 @@ takes a second, which is when one is likely to come.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -93,7 +94,12 @@ def watchdog(seconds: float, status: int) -> threading.Timer:
 
 
 def _is_a_command() -> bool:
-    """This process is `antiphon …`, `python -m antiphon …` or `python FILE console …`."""
+    """This process is `antiphon …`, `python -m antiphon …` or `python FILE console …`.
+
+    The process of a job has its parent's arguments, and is told by that one what a signal means.
+    """
+    if multiprocessing.parent_process() is not None:
+        return False
     name = Path(sys.argv[0]).name if sys.argv else ""
     module = name == "-m" and "antiphon" in sys.orig_argv
     return name == "antiphon" or module or sys.argv[1:2] == ["console"]

@@ -178,6 +178,32 @@ def test_control_c_at_the_start_is_one_line(moment: str, tmp_path: Path) -> None
     assert (ran.returncode, ran.stderr) == (130, "\nantiphon: interrupted\n")
 
 
+def test_a_job_in_a_process_of_its_own_is_told_by_its_parent_what_a_signal_means(
+    tmp_path: Path,
+) -> None:
+    spawned = """
+import multiprocessing, signal, sys
+
+def meant(answers):
+    import antiphon
+    answers.put(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+
+if __name__ == "__main__":
+    sys.argv = ["antiphon", "start"]
+    spawning = multiprocessing.get_context("spawn")
+    answers = spawning.Queue()
+    job = spawning.Process(target=meant, args=(answers,))
+    job.start()
+    print(answers.get())
+    job.join()
+"""
+    program = tmp_path / "parent.py"
+    program.write_text(spawned)
+    command = [sys.executable, str(program)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (ran.stdout, ran.stderr) == ("True\n", "")
+
+
 def test_a_second_control_c_ends_it_at_once(programs: Programs) -> None:
     twice = "for _ in range(2):\n            signal.raise_signal(signal.SIGINT)"
     program = programs.entry(broken(twice))
