@@ -18,6 +18,7 @@ from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
 from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, NotGiven, TimedString
 
 from antiphon.nodes.edge import closed, opened
+from antiphon.nodes.edge import frame as checked
 from antiphon.pipeline.foreign import finish
 from antiphon.pipeline.ledger import LEDGER, Mark, Sound
 from antiphon.pipeline.streams import Scope
@@ -106,9 +107,10 @@ async def sounds(call: Callable[[], object], rate: int) -> AsyncGenerator[Sound,
     ours. It is emptied at the end of each span: no sample of one chunk is counted with the next.
     """
     resampler = _Resampler(rate)
-    frames: AsyncIterator[rtc.AudioFrame] = await opened(call)
+    frames: AsyncIterator[object] = await opened(call)
     try:
-        async for frame in frames:
+        async for item in frames:
+            frame = checked(item)
             its = frame.userdata.get(SPAN)
             for sound in resampler.push(frame, its if isinstance(its, Mark) else None):
                 yield sound

@@ -31,3 +31,11 @@ async def test_resampled_sound_is_the_same_bit_for_bit_every_time(source: int, r
     assert len(first) == 2 * rate
     for _ in range(5):
         assert await made(source, rate) == first
+
+
+async def test_what_is_no_sound_is_refused_by_name() -> None:
+    async def node() -> AsyncGenerator[str, None]:
+        yield "hello"
+
+    with pytest.raises(TypeError, match=r"tts_node.* gave str: it must give rtc\.AudioFrame"):
+        _ = [sound async for sound in sounds(node, 16000)]
