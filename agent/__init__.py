@@ -57,7 +57,6 @@ from livekit.agents import (
     PreemptiveGenerationOptions,
     ProviderTool,
     RecordingOptions,
-    RoomInputOptions,
     RoomOutputOptions,
     RunOutputOptions,
     Scenario,
@@ -125,6 +124,7 @@ from antiphon.speech import SpeechHandle
 from antiphon.task import AgentTask
 from antiphon.version import __version__
 from antiphon.voice import avatar, io, room_io, text_transforms
+from antiphon.voice.room_io import RoomInputOptions, RoomIO
 
 if TYPE_CHECKING:
     from antiphon.llm import mcp as mcp
@@ -205,6 +205,7 @@ __all__ = [
     "PreemptiveGenerationOptions",
     "ProviderTool",
     "RecordingOptions",
+    "RoomIO",
     "RoomInputOptions",
     "RoomOutputOptions",
     "RunAssert",
