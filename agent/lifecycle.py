@@ -12,7 +12,7 @@ from livekit.agents import CloseReason
 
 from antiphon.context import INSIDE
 from antiphon.conversation import Conversation
-from antiphon.events import CloseEvent
+from antiphon.events import CloseEvent, error_event
 from antiphon.expect import RunResult
 from antiphon.nodes.adapted import Adapted
 from antiphon.nodes.local import honesty
@@ -64,6 +64,7 @@ class Run:
         self._sink: io.AudioOutput | None = None
         self._adapted: Adapted | None = None  # what the last foreign sink is written through
         self._closing: asyncio.Task[None] | None = None
+        self._hurried: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.room_io: RoomIO | None = None
         agent.join(session)
         self.conversation = Conversation(session, agent, self._scope, self.strays)
@@ -148,13 +149,18 @@ class Run:
     ) -> None:
         if self._closing is None:
             self._closing = self._last.start("shutdown", self._shut(drain, reason, error))
+        elif not drain and not self._hurried.done():
+            self._hurried.set_result(None)
 
     async def _shut(self, drain: bool, reason: CloseReason, error: object) -> None:
         SPEAKING.set(None)  # whoever asked for it: this task waits for them too
         INSIDE.set(None)
         if drain:
             self.conversation.speaking.draining = True
-            await self.drain()
+            draining = self._last.start("drain", self.drain())
+            ends = asyncio.FIRST_COMPLETED
+            await asyncio.wait([draining, self._hurried], return_when=ends)
+            draining.cancel()
             self.conversation.speaking.draining = False  # on_exit has the last word
         await self._close(reason, error)
 
@@ -195,6 +201,8 @@ class Run:
         await self._scope.close()
         talk.tools.abandon()
         talk.mark("session_closed", None, reason=reason.value, error=str(error) if error else None)
+        if isinstance(error, Exception):  # of the room: a model's comes as what is told of it
+            error = error_event("input", error, talk.agent, talk.memory.wall()).error
         talk.tell("close", CloseEvent, error=error, reason=reason)
         session.deliver()
         if self.room_io is not None:

@@ -39,6 +39,8 @@ LEFT: Final = {
 }
 """How somebody leaves who means to; only a client that connects anew does so and comes back."""
 BACK: Final = 2.0  # seconds that takes, at most
+DEAF: Final = 3.0  # seconds in which somebody who is linked begins to listen, or only reads
+PERSON: Final = rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
 LEAVING: Final = 2.0  # seconds that taking the track away, or deleting the room, may take
 
 
@@ -230,7 +232,18 @@ class RoomIO:
                 logger.error("the agent cannot be heard: its track was not published: %s", error)
                 self._output.open()  # what is said takes its time all the same
         await self._link.linked()
+        if self._output is not None:
+            await self._heard(self._output)
         self._ready.set_result(None)
+
+    async def _heard(self, output: RoomOutput) -> None:
+        """Wait until somebody listens: a phone when it is taken up, a page at once or never."""
+        listened = self._scope.start("listened", output.listened())
+        await asyncio.wait([listened], timeout=DEAF)
+        participant = self._link.participant
+        if participant is None or participant.kind == PERSON:
+            output.open()  # who only reads is answered too
+        await asyncio.wait([output.subscribed])
 
     async def _unpublish(self, track_sid: str) -> None:
         try:

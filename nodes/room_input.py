@@ -27,6 +27,7 @@ logger = logging.getLogger("antiphon.room")
 
 GAIN_STEP: Final = 10  # milliseconds: what WebRTC's gain control takes at a time
 AFTERWARDS: Final = 0.5  # seconds of silence behind a track that ended: its speech has, too
+UNREAD: Final = 30.0  # seconds of sound that wait for a reader
 PICTURES: Final = 2  # that wait for a reader; older ones are of no use
 EARLY: Final = int(AudioTrackFeature.TF_PRECONNECT_BUFFER)
 
@@ -185,6 +186,8 @@ class RoomInput(Following, io.AudioInput):
     def _hear(self, frame: rtc.AudioFrame) -> None:
         if self.attached:
             self._frames.put_nowait(frame)
+            while self._frames.size > UNREAD * 1000 / self._options.frame_size_ms:
+                self._frames.take_nowait()  # nobody reads: a session that was not started
 
     def _stop(self) -> None:
         if self._reading is not None:

@@ -61,7 +61,7 @@ class RoomOutput(Speaker):
     ) -> None:
         super().__init__(label="room", rate=rate)
         self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.track_sid: str | None = None
+        self._publication: rtc.LocalTrackPublication | None = None
         self._native = source or rtc.AudioSource(rate, channels, queue_size_ms=round(QUEUE * 1000))
         self._channels = channels
         self._step = round(rate * STEP)
@@ -80,16 +80,24 @@ class RoomOutput(Speaker):
     async def publish(
         self, participant: rtc.LocalParticipant, name: str, options: rtc.TrackPublishOptions
     ) -> None:
-        """Put the track into the room, and wait until somebody listens to it."""
+        """Put the track into the room; `listened` waits until somebody listens to it."""
         assert isinstance(self._native, rtc.AudioSource)
         track = rtc.LocalAudioTrack.create_audio_track(name, self._native)
-        publication = await participant.publish_track(track, options)
-        self.track_sid = publication.sid
-        await publication.wait_for_subscription()
-        self.open()
+        self._publication = await participant.publish_track(track, options)
+
+    async def listened(self) -> None:
+        """Wait until somebody listens, and begin to send."""
+        if self._publication is not None:
+            await self._publication.wait_for_subscription()
+            self.open()
+
+    @property
+    def track_sid(self) -> str | None:
+        """Of the track; another one after the room was joined anew."""
+        return self._publication.sid if self._publication is not None else None
 
     def open(self) -> None:
-        """Somebody listens: begin to send."""
+        """Begin to send."""
         if not self.subscribed.done():
             self.subscribed.set_result(None)
 

@@ -65,14 +65,21 @@ class Caller:
         self._streams: list[rtc.AudioStream] = []
 
     async def join(
-        self, *, microphone: bool = True, preconnect: bool = False, **token: Any
+        self,
+        *,
+        microphone: bool = True,
+        preconnect: bool = False,
+        listen: bool = True,
+        **token: Any,
     ) -> Self:
         self.room.on("track_subscribed", self._listen)
         self.room.on("participant_attributes_changed", self._note_state)
         self.room.on("transcription_received", self._note_packet)
         self.room.register_text_stream_handler("lk.transcription", self._note_line)
         await self.room.connect(
-            self._server.url, self._server.token(self.identity, self._name, **token)
+            self._server.url,
+            self._server.token(self.identity, self._name, **token),
+            rtc.RoomOptions(auto_subscribe=listen),
         )
         if microphone:
             track = rtc.LocalAudioTrack.create_audio_track("microphone", self._mouth)

@@ -137,6 +137,20 @@ async def test_a_room_that_is_deleted_closes_the_session(
     assert held.closed == ["participant_disconnected"]
 
 
+async def test_an_agent_that_is_put_out_of_its_room_closes_the_session_and_says_so(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    errors: list[str] = []
+    async with call(livekit_server, name, Singer([])) as held:
+        held.session.on("close", lambda event: errors.append(str(event.error.error)))
+        async with livekit_server.api() as server:
+            agent = api.RoomParticipantIdentity(room=name, identity="agent")
+            await server.room.remove_participant(agent)
+        await held.caller.until(lambda: held.closed)
+    assert held.closed == ["error"]
+    assert errors == [f"the connection to the room {name} was lost: PARTICIPANT_REMOVED"]
+
+
 async def test_nobody_is_away_who_has_not_come(livekit_server: LiveKitServer, name: str) -> None:
     async with call(livekit_server, name, Singer([]), join=False, user_away_timeout=0.3) as held:
         await asyncio.sleep(0.6)
@@ -165,3 +179,42 @@ async def test_a_key_on_a_phone_says_that_somebody_is_there(
 async def test_a_session_in_no_room_says_so() -> None:
     with pytest.raises(UsageError, match="room="):
         _ = AgentSession().room_io
+
+
+async def test_who_only_reads_is_answered_too(livekit_server: LiveKitServer, name: str) -> None:
+    async with call(livekit_server, name, Singer([song(3)]), join=False) as held:
+        await held.caller.join(microphone=False, listen=False)
+        await held.caller.until(lambda: held.session.room_io.linked_participant)
+        await held.caller.write("hello")
+        await held.caller.until(lambda: held.caller.lines and held.caller.lines[-1].over)
+    assert held.caller.said("agent") == [song(3)]
+    assert held.caller.heard == []
+
+
+async def test_a_farewell_that_nobody_stayed_for_holds_no_session_open(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    async with call(livekit_server, name, Singer([])) as held:
+        held.session.say(song(24))
+        held.session.say(song(24))
+        await held.caller.until(lambda: held.seconds() > 0.5)
+        held.session.shutdown()
+        await held.caller.room.disconnect()
+        await held.caller.until(lambda: held.closed, 5.0)
+        assert len(held.history("assistant")) == 1
+
+
+async def test_a_session_that_cannot_enter_its_room_closes_and_says_why(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    impossible = room_io.RoomOptions(audio_output=room_io.AudioOutputOptions(sample_rate=-1))
+    async with in_room(livekit_server, name) as room:
+        session: AgentSession[Any] = AgentSession()
+        closed: list[str] = []
+        session.on("close", lambda event: closed.append(event.reason.value))
+        with pytest.raises(ValueError, match="-1"):
+            await session.start(Singer([]), room=room, room_options=impossible)
+        assert closed == ["error"]
+        again: AgentSession[Any] = AgentSession()
+        await again.start(Singer([]), room=room)
+        await again.aclose()
