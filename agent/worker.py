@@ -166,9 +166,12 @@ def settled(job: JobContext) -> asyncio.Future[None]:
 
 
 class Reported:
-    """What a job's report reads of a session. Mutable state: when it began, and its events."""
+    """What a job's report and its traces read of a session. Mutable state: when it began, and its
+    events."""
 
     _recorder_io: Final = None
+    _root_span_context: Final = None  # a job that connects while its session starts looks at both
+    _session_start_context: Final = None
 
     def __init__(self) -> None:
         super().__init__()

@@ -138,6 +138,11 @@ class Caller:
                 found[line.segment] = line.text
         return list(found.values())
 
+    def state(self) -> str | None:
+        """Of the agent, as a front end reads it."""
+        shown = (one.attributes for one in self.room.remote_participants.values())
+        return next((each["lk.agent.state"] for each in shown if "lk.agent.state" in each), None)
+
     async def until(self, happened: Callable[[], object], patience: float = PATIENCE) -> None:
         """Wait until it has happened; fails when it does not."""
         loop = asyncio.get_running_loop()
