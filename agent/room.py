@@ -206,8 +206,9 @@ class RoomIO:
             user=self._user,
             voice=lambda: self._output.track_sid if self._output is not None else None,
         )
-        if self._show.agent_words is not None:
+        if self._show.agent_words is not None and text is not None:
             session.output.transcription = self._show.agent_words
+            session.captions.in_step = text.sync_transcription is not False
 
     def _user(self) -> tuple[str, str | None] | None:
         if self._link.identity is None:

@@ -90,7 +90,9 @@ class Stage:
     def caption(self, reply: Reply) -> None:
         captions, veil = self._conversation.session.captions, self._conversation.timeline.veil
         if captions.wanted:
-            captions.show(veil(reply.step.said()))
+            ledger = reply.step.ledger
+            written = "".join(ledger.written if ledger.shown is None else ledger.shown)
+            captions.show(veil(reply.step.said() if captions.in_step else written))
 
     def work(self, reply: Reply, step: Step) -> Work:
         return self._conversation.tools.work(reply, step)

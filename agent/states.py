@@ -96,12 +96,14 @@ class States:
 
 
 class Captions:
-    """The agent's words to a text output, as they are heard, one segment for each reply.
+    """The agent's words to a text output, as they are heard, one segment for each reply. Without
+    `in_step` they are given as they are written, and those of a reply that is cut are too many.
 
     Mutable state: the output, and what of the current reply it has been given.
     """
 
     def __init__(self) -> None:
+        self.in_step = True
         self._sink: io.TextOutput | None = None
         self._shown = ""
         self._parts: Stream[str | None] = Stream(10**6, name="captions")

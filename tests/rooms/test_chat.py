@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
+from antiphon import room_io
 from tests.rooms.holding import call
 from tests.rooms.singing import Singer, plain, song, sung
 
@@ -41,6 +43,30 @@ async def test_each_word_can_be_read_when_it_has_been_heard(
     for number, (at, _) in enumerate(line.parts, start=1):
         heard = sung(caller.sound(until=at + TRANSPORT))
         assert number - 1 <= len(heard) <= number + 1
+
+
+async def test_words_can_be_had_as_soon_as_they_are_written(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    ahead = room_io.TextOutputOptions(sync_transcription=False)
+    options = room_io.RoomOptions(text_output=ahead)
+    async with call(livekit_server, name, Singer([song(16)]), room_options=options) as held:
+        await held.caller.write("hello")
+        await held.caller.until(lambda: held.caller.lines and held.caller.lines[-1].text)
+        assert held.caller.lines[-1].text == song(16)
+        assert held.seconds() < 2.0
+
+
+async def test_words_are_lines_of_json_for_who_asks_for_them(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    options = room_io.RoomOptions(text_output=room_io.TextOutputOptions(json_format=True))
+    async with call(livekit_server, name, Singer([song(3)]), room_options=options) as held:
+        await held.caller.write("hello")
+        await held.caller.until(lambda: held.caller.lines and held.caller.lines[-1].over)
+    parts = [json.loads(line)["text"] for line in held.caller.lines[-1].text.splitlines()]
+    assert "".join(parts) == song(3)
+    assert len(parts) == 3
 
 
 async def test_words_are_marked_with_their_segment_their_track_and_their_end(
