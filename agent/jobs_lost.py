@@ -40,6 +40,7 @@ WORKER_DIED: Final = "its worker died"
 
 PATIENCE: Final = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between two tries to reach the server
 TAKEN_WITHIN: Final = 3.0  # seconds until a worker has taken a dispatch; none may be free
+LAST: Final = 5.0  # seconds a worker that ends still looks after lost calls
 GLANCE: Final = 0.25
 PEOPLE: Final = (ParticipantInfo.STANDARD, ParticipantInfo.SIP, ParticipantInfo.CONNECTOR)
 
@@ -64,14 +65,15 @@ def lost_call(job: JobContext) -> LostCall | None:
 class LostCalls:
     """Hears of every job of a worker, and asks for a new agent where one died in its call.
 
-    Mutable state: whether the journal has been read.
+    Mutable state: whether the journal has been read, and the calls that are being looked after.
     """
 
     def __init__(self, scope: Scope, journal: Journal | None, again: int = AGAIN) -> None:
         self._scope = scope
         self._journal = journal
         self._again = again
-        self._read = journal is None
+        self._read = journal is None or not again
+        self._open: set[asyncio.Task[None]] = set()
 
     def began(self, job: RunningJobInfo) -> None:
         if self._journal is not None and _is_call(job):
@@ -91,7 +93,7 @@ class LostCalls:
 
     def registered(self) -> None:
         """The server knows the worker: it can be given what its predecessor left."""
-        if self._journal is None or self._read:
+        if self._read or self._journal is None:
             return
         self._read = True
         for call in self._journal.left_behind():
@@ -99,7 +101,14 @@ class LostCalls:
             self._look_after(call, WORKER_DIED)
 
     def _look_after(self, call: Call, why: str, asked: api.AgentDispatch | None = None) -> None:
-        self._scope.start(f"lost call {call.job}", self._replace(call, why, asked))
+        task = self._scope.start(f"lost call {call.job}", self._replace(call, why, asked))
+        self._open.add(task)
+        task.add_done_callback(self._open.discard)
+
+    async def settled(self) -> None:
+        """Wait until each call has been looked after; not for ever."""
+        if self._open:
+            await asyncio.wait(self._open, timeout=LAST)
 
     async def _replace(self, call: Call, why: str, asked: api.AgentDispatch | None) -> None:
         for wait in (*PATIENCE, None):

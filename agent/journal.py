@@ -33,6 +33,7 @@ logger = logging.getLogger("antiphon.worker")
 
 BEGAN: Final = "began"
 OVER: Final = "over"
+SHORTEN_AFTER: Final = 1000  # calls that are over
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,13 @@ class Call:
 
 
 class Journal:
-    """Mutable state: the file at `path`, made when it is missing, for its owner's eyes only."""
+    """Mutable state: the file at `path`, made when it is missing, for its owner's eyes only; and
+    how many calls were over since it was made short.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._over = 0
         self._worker = [os.getpid(), psutil.Process().create_time()]
         try:
             with self._open():
@@ -63,17 +67,19 @@ class Journal:
 
     def over(self, job: str) -> None:
         self._write({"call": OVER, "job": job})
+        self._over += 1
+        if self._over >= SHORTEN_AFTER:
+            self._over = 0
+            with self._open() as file:
+                _rewrite(file, _unfinished(file))
 
     def left_behind(self) -> list[Call]:
-        """The calls of workers that are no more, each told to one worker only; the file is then
-        as short as it can be."""
+        """The calls of workers that are no more, each told to one worker only."""
         with self._open() as file:
             calls = _unfinished(file)
-            alive = {job: line for job, line in calls.items() if _lives(line.get("worker"))}
-            file.seek(0)
-            file.truncate()
-            file.writelines(f"{json.dumps(line)}\n" for line in alive.values())
-        left = [_call(line) for job, line in calls.items() if job not in alive]
+            of_others = [line for line in calls if _lives(line.get("worker"))]
+            _rewrite(file, of_others)
+        left = [_call(line) for line in calls if line not in of_others]
         return [call for call in left if call is not None]
 
     def _write(self, line: dict[str, Any]) -> None:
@@ -95,7 +101,13 @@ class Journal:
             yield file
 
 
-def _unfinished(file: TextIO) -> dict[str, dict[str, Any]]:
+def _rewrite(file: TextIO, lines: list[dict[str, Any]]) -> None:
+    file.seek(0)
+    file.truncate()
+    file.writelines(f"{json.dumps(line)}\n" for line in lines)
+
+
+def _unfinished(file: TextIO) -> list[dict[str, Any]]:
     """The line with which each call that is not over began; a broken line is passed over."""
     calls: dict[str, dict[str, Any]] = {}
     for text in file:
@@ -107,7 +119,7 @@ def _unfinished(file: TextIO) -> dict[str, dict[str, Any]]:
                 calls.pop(line["job"], None)
         except (ValueError, TypeError, KeyError):
             logger.warning("a line of the journal cannot be read: %.80r", text)
-    return calls
+    return list(calls.values())
 
 
 def _call(line: dict[str, Any]) -> Call | None:

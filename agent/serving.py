@@ -80,18 +80,16 @@ def _add_options(parser: argparse.ArgumentParser, command: str) -> None:
     add("--api-secret", metavar="SECRET", help="or LIVEKIT_API_SECRET")
     add("--host", help=f"where the worker shows its health ({worker.LOOPBACK}; 0.0.0.0: to all)")
     add("--port", type=int, help="where the worker shows its health (8081; dev: any)")
-    level = env("LIVEKIT_LOG_LEVEL", "").upper() or None
-    add("--log-level", type=str.upper, choices=LEVELS, default=level, metavar="LEVEL")
+    add("--log-level", type=str.upper, default=env("LIVEKIT_LOG_LEVEL"), metavar="LEVEL")
     if command == "connect":
         add("--room", required=True, help="which; it is made when there is none")
         add("--participant-identity", metavar="NAME", help="of the agent in the room")
         return
     if command == "start":
         add("--drain-timeout", type=int, metavar="S", help="how long calls may go on at the end")
-    again = int(env("ANTIPHON_REDISPATCH", "") or AGAIN)
+    again = env("ANTIPHON_REDISPATCH") or AGAIN
     add("--redispatch", type=int, default=again, metavar="N", help=_REDISPATCH)
-    journal = env("ANTIPHON_JOURNAL")
-    add("--journal", type=Path, default=journal and Path(journal), metavar="FILE", help=_JOURNAL)
+    add("--journal", type=Path, default=env("ANTIPHON_JOURNAL"), metavar="FILE", help=_JOURNAL)
 
 
 _REDISPATCH: Final = f"new agents for a call whose process dies, at most ({AGAIN}; 0: none)"
@@ -172,6 +170,7 @@ class _Worker:
                 await self._server.drain()
             except TimeoutError:
                 logger.warning("calls went on for too long; the worker ends without waiting")
+            await self._lost.settled()
         await self._server.aclose()
         return why
 
@@ -281,6 +280,8 @@ def _log(given: argparse.Namespace, server: AgentServer, secret: str) -> None:
     """As LiveKit's workers do: lines of JSON in production, else lines to be read."""
     dev = given.command != "start"
     level = given.log_level or ServerEnvOption.getvalue(server.log_level, dev)
+    if level not in LEVELS:
+        raise UsageError(f"there is no log level {level}; there is {', '.join(LEVELS)}")
     before = list(logging.getLogger().handlers)
     setup_logging(level, devmode=dev, console=False)
     for handler in logging.getLogger().handlers:

@@ -13,8 +13,10 @@ import pytest
 from tests.jobs.workers import at_work, environment, rooms_of, write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.jobs.workers import Worker
     from tests.livekit_server import LiveKitServer
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
@@ -43,7 +45,7 @@ server = AgentServer(
 WAYS = {
     "its own start": ("own start", "", GUARDED),
     "its own dev": ("own dev", "", GUARDED),
-    "start FILE": ("start", "", UNGUARDED),
+    "start agent.py": ("start", "", UNGUARDED),
     "dev FILE": ("dev", "", ""),
     "WorkerOptions": ("own start", "", OPTIONS),
     "threads": ("start", f"from antiphon import JobExecutorType\n\n{THREADS}", ""),
@@ -56,6 +58,7 @@ async def test_a_program_takes_calls_however_it_is_run(
 ) -> None:
     command, before, after = WAYS[way]
     program = write(tmp_path, before=before, after=after, agent="ways")
+    program = program.rename(tmp_path / "agent.py")
     with at_work(program, livekit_server, command=command) as worker:
         await worker.registered()
         async with rooms_of(livekit_server) as rooms:
@@ -67,17 +70,6 @@ async def test_a_program_takes_calls_however_it_is_run(
                 await worker.says("draining worker")
                 await rooms.delete(room)
             assert await worker.ended() == 0, worker.said
-
-
-async def test_a_program_called_agent_takes_calls(
-    livekit_server: LiveKitServer, tmp_path: Path
-) -> None:
-    program = write(tmp_path, agent="named").rename(tmp_path / "agent.py")
-    with at_work(program, livekit_server) as worker:
-        await worker.registered()
-        async with rooms_of(livekit_server) as rooms:
-            await rooms.dispatch("named", "named")
-            await rooms.agent("named")
 
 
 async def test_connect_joins_one_room_and_ends_with_its_job(
@@ -92,43 +84,58 @@ async def test_connect_joins_one_room_and_ends_with_its_job(
             assert "registered worker" not in worker.said
 
 
+@pytest.fixture(scope="module")
+def worker(
+    tmp_path_factory: pytest.TempPathFactory, livekit_server: LiveKitServer
+) -> Iterator[Worker]:
+    """Its jobs do what the name of their room says."""
+    folder = tmp_path_factory.mktemp("entries")
+    with at_work(write(folder, ENTRIES, agent="entries"), livekit_server) as worker:
+        yield worker
+
+
+ENTRIES = """
+if ctx.job.room.name == "failing":
+    await appear(ctx)
+    raise ValueError("set HAL_API_KEY")
+if ctx.job.room.name == "away":
+    ctx.shutdown("not today")
+"""
+
+
 async def test_an_entry_point_that_fails_is_told_in_a_line_and_ends_its_job(
-    livekit_server: LiveKitServer, tmp_path: Path
+    livekit_server: LiveKitServer, worker: Worker
 ) -> None:
-    body = "await appear(ctx)\nraise ValueError('set HAL_API_KEY')"
-    with at_work(write(tmp_path, body, agent="failing"), livekit_server) as worker:
-        await worker.registered()
-        async with rooms_of(livekit_server) as rooms:
-            await rooms.dispatch("failing", "failing")
-            await worker.says("the entry point failed: ValueError: set HAL_API_KEY (program.py:")
-            await worker.says("process exiting")
-            assert await rooms.agents("failing") == []
+    await worker.registered()
+    async with rooms_of(livekit_server) as rooms:
+        await rooms.dispatch("failing", "entries")
+        await worker.says("the entry point failed: ValueError: set HAL_API_KEY (program.py:")
+        await worker.says('"reason": "the entry point failed"')
+        await rooms.empty_of_agents("failing")
     assert "Traceback" not in worker.said
     assert worker.said.count("HAL_API_KEY") == 1
 
 
 async def test_a_job_that_never_connects_is_told_of_and_ended(
-    livekit_server: LiveKitServer, tmp_path: Path
+    livekit_server: LiveKitServer, worker: Worker
 ) -> None:
-    with at_work(write(tmp_path, "return", agent="absent"), livekit_server) as worker:
-        await worker.registered()
-        async with rooms_of(livekit_server) as rooms:
-            await rooms.dispatch("absent", "absent")
-            await worker.says("the entry point returned, and the job is in no room: await session")
-            await worker.says("process exiting")
+    await worker.registered()
+    async with rooms_of(livekit_server) as rooms:
+        await rooms.dispatch("absent", "entries")
+        await worker.says("the entry point returned, and the job is in no room: await session")
+        await worker.says('"reason": "the job never connected"')
     assert worker.said.count("WARNING") == 0, worker.said
 
 
 async def test_a_job_that_is_turned_away_needs_no_room(
-    livekit_server: LiveKitServer, tmp_path: Path
+    livekit_server: LiveKitServer, worker: Worker
 ) -> None:
-    body = "ctx.shutdown('not today')"
-    with at_work(write(tmp_path, body, agent="away"), livekit_server) as worker:
-        await worker.registered()
-        async with rooms_of(livekit_server) as rooms:
-            await rooms.dispatch("away", "away")
-            await worker.says('"reason": "not today"')
-    assert "in no room" not in worker.said
+    await worker.registered()
+    before = worker.said.count("in no room")
+    async with rooms_of(livekit_server) as rooms:
+        await rooms.dispatch("away", "entries")
+        await worker.says('"reason": "not today"')
+    assert worker.said.count("in no room") == before
 
 
 async def test_a_setup_that_fails_ends_the_worker_with_what_is_wrong(
@@ -181,6 +188,22 @@ def test_a_port_that_is_taken_is_told_of(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "antiphon: the worker cannot show its health" in done.stderr.splitlines()[-1]
     assert "--port says where else" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("LIVEKIT_LOG_LEVEL", "loud", "antiphon: there is no log level LOUD; there is TRACE, "),
+        ("ANTIPHON_REDISPATCH", "often", "argument --redispatch: invalid int value: 'often'"),
+    ],
+)
+def test_a_variable_that_makes_no_sense_is_told_of(
+    tmp_path: Path, variable: str, value: str, said: str
+) -> None:
+    there = ["--url", "ws://127.0.0.1:1", "--api-key", "k", "--api-secret", "s" * 32]
+    done = ran(write(tmp_path), "start", *there, **{variable: value})
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
 
 
 def test_a_program_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from antiphon.journal import Call, Journal
+from antiphon.journal import SHORTEN_AFTER, Call, Journal
 from antiphon.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -87,6 +87,16 @@ def test_a_journal_is_for_its_owner_and_holds_where_a_call_was_and_nothing_else(
     assert path.stat().st_mode & 0o777 == 0o600
     line = json.loads(path.read_text())
     assert set(line) == {"call", "job", "dispatch", "room", "agent", "identity", "worker"}
+
+
+def test_a_journal_does_not_grow_with_the_calls_that_are_over(path: Path) -> None:
+    journal = Journal(path)
+    journal.began(ONE)
+    for _ in range(SHORTEN_AFTER):
+        journal.began(TWO)
+        journal.over(TWO.job)
+    (line,) = path.read_text().splitlines()
+    assert json.loads(line)["job"] == ONE.job
 
 
 def test_a_journal_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:

@@ -85,6 +85,24 @@ async def test_a_worker_told_to_end_finishes_its_calls_and_takes_no_new_ones(
                 assert told(tmp_path, "old call") == ["job_shutdown", "all was said"]
 
 
+async def test_a_call_that_dies_with_its_worker_about_to_end_is_looked_after_first(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    program = write(tmp_path, agent="last")
+    with at_work(program, livekit_server) as old:
+        await old.registered()
+        async with rooms_of(livekit_server) as rooms, rooms.caller("last"):
+            await rooms.dispatch("last", "last")
+            agent = await rooms.agent("last")
+            with at_work(program, livekit_server) as new:
+                await new.registered()
+                old.stop()
+                await old.says("draining worker")
+                kill_process(agent)
+                assert await old.ended() == 0
+                await rooms.agent("last", other_than=agent.identity)
+
+
 async def test_calls_that_go_on_for_too_long_are_closed_when_the_worker_ends(
     livekit_server: LiveKitServer, tmp_path: Path
 ) -> None:
