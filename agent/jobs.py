@@ -14,6 +14,8 @@ from livekit.agents import CloseReason, get_job_context
 
 from antiphon import session_options, worker
 from antiphon.arguments import given
+from antiphon.jobs_lost import LostCall as LostCall
+from antiphon.jobs_lost import lost_call as lost_call
 from antiphon.program import blame, blamed, load
 from antiphon.service import Functions
 

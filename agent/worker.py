@@ -166,11 +166,13 @@ def settled(job: JobContext) -> asyncio.Future[None]:
 
 
 class Reported:
-    """What a job's report and its traces read of a session. Mutable state: when it began, and its
-    events."""
+    """What a job reads of its session: for its report, and for traces, which have no place yet.
+
+    Mutable state: when the session began, and its events.
+    """
 
     _recorder_io: Final = None
-    _root_span_context: Final = None  # a job that connects while its session starts looks at both
+    _root_span_context: Final = None
     _session_start_context: Final = None
 
     def __init__(self) -> None:
