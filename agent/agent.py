@@ -116,8 +116,9 @@ class Agent(InCharge, session_options.OptionsOfAgent):
 
     @property
     def chat_ctx(self) -> llms.ChatContext:
-        """A copy of what this agent remembers; change it with `update_chat_ctx`."""
-        return self._chat_ctx.copy()
+        """A copy of what it remembers, after its instructions once it is in a session."""
+        session = self._session
+        return session.conversation.memory.context(self) if session else self._chat_ctx.copy()
 
     @property
     def remembered(self) -> llms.ChatContext:

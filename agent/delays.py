@@ -106,7 +106,9 @@ class Delays:
             found["stopped_speaking_at"] = wall(last)
             found["transcription_delay"] = max(0.0, marks.get("transcribed", last) - last)
             found["end_of_turn_delay"] = max(0.0, marks["committed"] - last)
-        if "hook" in marks and "hooked" in marks:
+        if "hook" not in marks:
+            found["on_user_turn_completed_delay"] = 0.0  # the turn waited for none
+        elif "hooked" in marks:
             found["on_user_turn_completed_delay"] = marks["hooked"] - marks["hook"]
         return {**found, **_model("stt_metadata", self._conversation.agent.stt)}
 

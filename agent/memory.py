@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 from livekit.agents.llm.chat_context import Instructions
@@ -113,13 +113,7 @@ class Memory:
             found = found or self.context(agent, modality)
             if instructions:
                 own = _text(instructions, modality)
-                at = next((n for n, i in enumerate(found.items) if i.id == INSTRUCTIONS), None)
-                if at is None:
-                    found.add_message(role="system", content=own, created_at=0.0)
-                else:
-                    system = cast("llm.ChatMessage", found.items[at])
-                    both = f"{system.text_content}\n{own}"
-                    found.items[at] = system.model_copy(update={"content": [both]})
+                found.add_message(role="system", content=own, created_at=self.wall())
             return found
 
         return context

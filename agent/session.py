@@ -133,9 +133,10 @@ class AgentSession(
         self.vad = models.default_vad(vad)
         self.llm = models.LLM.loaded(llm)
         self.tts = models.TTS.loaded(tts)
-        self.captions, self.history = Captions(), llms.ChatContext.empty()
+        self.history = llms.ChatContext.empty()
         self.input = io.AgentInput(self._changed, self._changed)
         self.output = io.AgentOutput(self._changed, self._changed, self._changed)
+        self.captions = Captions(self.output)
         self._userdata = userdata
         self._run: Run | None = None
 
@@ -325,8 +326,5 @@ class AgentSession(
 
     def _changed(self, *_: object) -> None:
         """An input or output was attached, replaced, or taken away."""
-        self.captions.attach(
-            self.output.transcription if self.output.transcription_enabled else None
-        )
         if self._run is not None:
             self._run.attach()

@@ -54,6 +54,8 @@ class Speaking:
         reply = self._new(source, kind, turn)
         handle = self._replies[reply]
         self._created(handle, "say" if source.name == "say" else "generate_reply", asked=asked)
+        if turn is not None:
+            self._conversation.usage.turn_over(turn, handle.id)
         reply.confirm()
         self._conversation.session.deliver()
         return handle
@@ -61,7 +63,9 @@ class Speaking:
     def let_out(self, draft: Reply, turn: int) -> None:
         """The turn that a draft was prepared for is committed."""
         draft.turn = turn
-        self._created(self._replies[draft], "generate_reply", asked=False)
+        handle = self._replies[draft]
+        self._created(handle, "generate_reply", asked=False)
+        self._conversation.usage.turn_over(turn, handle.id)
         draft.confirm(self.kind(Kind.ANSWER, NOT_GIVEN))
 
     def _created(self, handle: SpeechHandle, source: str, *, asked: bool) -> None:

@@ -12,6 +12,7 @@ from antiphon.events import (
     UserStateChangedEvent,
 )
 from antiphon.pipeline.streams import Scope, Stream
+from antiphon.sources import Said
 
 if TYPE_CHECKING:
     from livekit.agents import io
@@ -33,11 +34,20 @@ class States:
         self._away: asyncio.TimerHandle | None = None
 
     def agent_is(self, state: str) -> None:
+        if state == "thinking" and self._recites():
+            return
         if state != self.agent:
             old, self.agent = self.agent, state
             change = {"old_state": old, "new_state": state}
             self._conversation.tell("agent_state_changed", AgentStateChangedEvent, **change)
             self.watch()
+
+    def _recites(self) -> bool:
+        """What has the floor is text of the application's, which needs no thought."""
+        talk = self._conversation
+        reply = talk.speaking.with_gen(talk.machine.gen)
+        source = reply.step.source if reply is not None else None
+        return isinstance(source, Said) and source.name == "say"
 
     def user_is(self, state: str, since: float) -> None:
         """`since` is loop time: a voice is noticed some frames after it began."""
@@ -102,9 +112,9 @@ class Captions:
     Mutable state: the output, and what of the current reply it has been given.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, output: io.AgentOutput) -> None:
         self.in_step = True
-        self._sink: io.TextOutput | None = None
+        self._output = output
         self._shown = ""
         self._parts: Stream[str | None] = Stream(10**6, name="captions")
         self._forwarding: asyncio.Task[None] | None = None
@@ -118,8 +128,9 @@ class Captions:
         if self._forwarding is not None:
             await asyncio.wait([self._forwarding], timeout=LAST_WORDS)
 
-    def attach(self, sink: io.TextOutput | None) -> None:
-        self._sink = sink
+    @property
+    def _sink(self) -> io.TextOutput | None:
+        return self._output.transcription if self._output.transcription_enabled else None
 
     @property
     def wanted(self) -> bool:
@@ -142,12 +153,12 @@ class Captions:
 
     async def _forward(self) -> None:
         async for part in self._parts:
-            if self._sink is None:
+            if (sink := self._sink) is None:
                 continue
             try:
                 if part is None:
-                    self._sink.flush()
+                    sink.flush()
                 else:
-                    await self._sink.capture_text(part)
+                    await sink.capture_text(part)
             except Exception:
-                logger.exception("the text output %s failed", self._sink.label)
+                logger.exception("the text output %s failed", sink.label)

@@ -50,6 +50,19 @@ class Usage:
             model.off("error", self._failed)
         self._models.clear()
 
+    def turn_over(self, turn: int, speech: str) -> None:
+        """The speech with that id answers a turn of the user's: tell what its end took."""
+        talk = self._conversation
+        known = talk.delays.of_turn(turn)
+        ended = metrics.EOUMetrics(
+            timestamp=talk.memory.wall(),
+            end_of_utterance_delay=known.get("end_of_turn_delay", 0.0),
+            transcription_delay=known.get("transcription_delay", 0.0),
+            on_user_turn_completed_delay=known.get("on_user_turn_completed_delay", 0.0),
+            speech_id=speech,
+        )
+        talk.session.report("metrics_collected", lambda: MetricsCollectedEvent(metrics=ended))
+
     @property
     def _ours(self) -> bool:
         return STRAYS.get() in (None, self._conversation.strays)

@@ -25,7 +25,7 @@ from livekit.agents.worker import WorkerPermissions as WorkerPermissions
 from livekit.agents.worker import WorkerType as WorkerType
 from livekit.protocol import agent as agent_protocol
 from livekit.protocol import models
-from livekit.rtc._proto import handle_pb2, participant_pb2
+from livekit.rtc._proto import handle_pb2, participant_pb2, track_pb2
 
 from antiphon.pipeline.errors import UsageError
 from antiphon.service import Address, Functions
@@ -294,8 +294,15 @@ class ConsoleParticipant(rtc.LocalParticipant):
     async def set_name(self, name: str) -> None:
         self._info.name = name
 
-    async def publish_track(self, *_: Any, **__: Any) -> Any:
-        raise UsageError("a console has no room to publish a track to: run this in a LiveKit room")
+    async def publish_track(self, track: rtc.LocalTrack, *_: Any, **__: Any) -> Any:
+        logger.warning("a console has no room: nobody hears or sees the track %r", track.name)
+        info = track_pb2.TrackPublicationInfo(sid="TR_console", name=track.name)
+        handle = handle_pb2.FfiOwnedHandle(id=0)
+        owned = track_pb2.OwnedTrackPublication(info=info, handle=handle)
+        return rtc.LocalTrackPublication(owned)
+
+    async def unpublish_track(self, *_: Any, **__: Any) -> None:
+        """It was published to nobody."""
 
     async def perform_rpc(self, *_: Any, **__: Any) -> Any:
         raise UsageError("nobody at a console answers a remote call: run this in a LiveKit room")

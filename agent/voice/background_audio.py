@@ -3,8 +3,9 @@
 from livekit.agents.voice.background_audio import (
     AudioConfig,
     AudioSource,
+    BackgroundAudioPlayer,
     BuiltinAudioClip,
     PlayHandle,
 )
 
-__all__ = ["AudioConfig", "AudioSource", "BuiltinAudioClip", "PlayHandle"]
+__all__ = ["AudioConfig", "AudioSource", "BackgroundAudioPlayer", "BuiltinAudioClip", "PlayHandle"]

@@ -59,7 +59,7 @@ def test_instructions_of_one_reply_are_added_to_it_alone() -> None:
         at(6.0, lambda call: call.session.generate_reply()),
         agent=instructed("Answer.", [ONE], [TWO]),
     )
-    assert told(call) == [["Answer.\nGreet."], ["Answer."]]
+    assert told(call) == [["Answer.", "Greet."], ["Answer."]]
 
 
 def test_instructions_that_a_tool_changes_hold_for_the_answer_to_it() -> None:
@@ -75,4 +75,4 @@ def test_instructions_that_a_tool_changes_hold_for_the_answer_to_it() -> None:
         ),
         agent=instructed("Answer.", [calls("change")], [TWO], tools=[change]),
     )
-    assert told(call) == [["Answer.\nGreet."], ["Whisper.\nGreet."]]
+    assert told(call) == [["Answer.", "Greet."], ["Whisper.", "Greet."]]

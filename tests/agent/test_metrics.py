@@ -41,6 +41,24 @@ def test_a_turn_of_the_users_knows_its_delays() -> None:
     assert measured["on_user_turn_completed_delay"] == pytest.approx(0.4)
 
 
+def test_a_turn_that_waits_for_no_hook_has_no_delay_by_one() -> None:
+    call = hold(user(0.2, 0.8, "zaza"))
+    check(call)
+    assert call.messages[0].metrics["on_user_turn_completed_delay"] == 0.0
+
+
+def test_whoever_collects_metrics_is_told_what_the_end_of_a_turn_took() -> None:
+    call = hold(user(0.2, 0.8, "zaza"))
+    check(call)
+    told = [event.metrics for event in call.reported("metrics_collected")]
+    [ended] = [each for each in told if isinstance(each, metrics.EOUMetrics)]
+    [speech] = call.reported("speech_created")
+    assert ended.speech_id == speech.speech_handle.id
+    assert ended.end_of_utterance_delay == pytest.approx(0.5)
+    assert ended.transcription_delay == pytest.approx(0.25)
+    assert ended.on_user_turn_completed_delay == 0.0
+
+
 def test_an_answer_knows_what_its_delay_was_made_of() -> None:
     call = hold(
         user(0.2, 0.8, "zaza"),

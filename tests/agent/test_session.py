@@ -16,6 +16,7 @@ from tests.scripted_models import modelled
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+ONE, TWO = sentence(0), sentence(10)
 LONG = " ".join(sentence(first) for first in (0, 10, 20, 30))
 
 
@@ -34,6 +35,7 @@ def test_a_turn_is_reported_in_the_order_in_which_it_happens() -> None:
         ("user_input_transcribed", "zaza"),
         ("conversation_item_added", None),
         ("speech_created", None),
+        ("metrics_collected", None),
         ("agent_state_changed", "thinking"),
         ("agent_state_changed", "speaking"),
         ("conversation_item_added", None),
@@ -45,6 +47,37 @@ def test_a_turn_is_reported_in_the_order_in_which_it_happens() -> None:
     items = [event.item for event in call.reported("conversation_item_added")]
     assert [getattr(item, "role", item.type) for item in items] == [
         *("agent_handoff", "user", "assistant")
+    ]
+
+
+def test_a_text_that_only_has_to_be_spoken_is_not_thought_about() -> None:
+    call = Call()
+    hold(at(0.2, lambda call: [call.say(ONE), call.say(ONE)]), call=call)
+    changes = call.reported("agent_state_changed")
+    assert [event.new_state for event in changes] == [
+        *("listening", "speaking", "listening", "speaking", "listening")
+    ]
+
+
+def test_a_voice_that_is_turned_off_says_nothing_until_it_is_turned_on() -> None:
+    call = Call()
+    hold(
+        at(0.1, lambda call: call.session.output.set_audio_enabled(False)),
+        at(0.2, lambda call: call.say(ONE)),
+        at(5.0, lambda call: call.session.output.set_audio_enabled(True)),
+        at(5.1, lambda call: call.say(TWO)),
+        call=call,
+    )
+    assert call.heard == TWO.split()
+    assert call.text("assistant") == [*ONE.split(), *TWO.split()]
+
+
+def test_an_agent_in_a_session_knows_its_instructions_before_all_else() -> None:
+    call = hold(user(0.2, 0.8, "zaza"), agent=lambda call: modelled(call))
+    check(call)
+    known = call.agent.chat_ctx.items
+    assert [getattr(item, "role", item.type) for item in known] == [
+        *("system", "agent_config_update", "user", "assistant")
     ]
 
 
@@ -72,7 +105,7 @@ def test_generate_reply_gives_the_model_its_instructions_and_the_users_words() -
     )
     check_answered(call)
     (asked,) = call.agent.asked  # type: ignore[attr-defined]
-    assert [m.text_content for m in asked.messages()] == ["Answer.\nBe brief.", "A question."]
+    assert [m.text_content for m in asked.messages()] == ["Answer.", "A question.", "Be brief."]
     assert call.messages[0].text_content == "A question."
 
 

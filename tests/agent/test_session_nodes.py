@@ -20,6 +20,7 @@ from tests.scripted_models import in_turn, modelled
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
 
+FIRST, LATER = sentence(0), sentence(10)
 LONG = " ".join(sentence(first) for first in (0, 10, 20, 30))
 
 
@@ -266,6 +267,20 @@ class Captions(io.TextOutput):
 
     def flush(self) -> None:
         self.segments.append("")
+
+
+def test_captions_that_are_turned_off_show_nothing() -> None:
+    call = Call()
+    captions = Captions()
+    call.session.output.transcription = captions
+    hold(
+        at(0.1, lambda call: call.session.output.set_transcription_enabled(False)),
+        at(0.2, lambda call: call.say(FIRST)),
+        at(5.0, lambda call: call.session.output.set_transcription_enabled(True)),
+        at(5.1, lambda call: call.say(LATER)),
+        call=call,
+    )
+    assert "".join(captions.segments) == LATER
 
 
 async def test_a_session_without_a_voice_writes_its_answers() -> None:

@@ -94,7 +94,8 @@ def test_the_new_agent_starts_with_its_own_history_and_the_session_keeps_all() -
 
     hold(user(0.2, 0.8, "zaza"), agent=first([calls("transfer")], tools=[transfer]), call=call)
     check(call)
-    assert [item.type for item in second[0].chat_ctx.items] == ["agent_config_update", "message"]
+    known = second[0].chat_ctx.items
+    assert [item.type for item in known] == ["message", "agent_config_update", "message"]
     assert second[0].seen == ["enter", "exit"]
 
 

@@ -63,12 +63,12 @@ def test_what_is_found_while_the_user_speaks_waits_until_they_have_been_answered
     ]
     answer, deferred = (request.context for request in requests(call)[2:4])
     assert "found three" in str([getattr(item, "output", "") for item in answer.items])
-    assert "you have spoken since" in str(deferred.items[0])
+    assert "you have spoken since" in str(deferred.items[-1])
 
 
 def test_a_result_at_the_end_of_the_history_is_simply_told() -> None:
     call = hold(user(0.2, 0.8, "zaza"), agent=agent([calls("search", "c")], [ONE], [TWO]))
-    system = str(requests(call)[2].context.items[0])
+    system = str(requests(call)[2].context.items[-1])
     assert "c_final" in system
     assert "you have spoken since" not in system
 
@@ -191,7 +191,7 @@ def test_templates_of_the_agent_hold_over_those_of_the_session() -> None:
         },
     )
     assert "output: step 0!" in story(call)
-    assert str(requests(call)[2].context.items[0].content[0]).endswith("tell c_final")  # type: ignore[union-attr]
+    assert str(requests(call)[2].context.items[-1].content[0]) == "tell c_final"  # type: ignore[union-attr]
 
 
 def _templated(call: Call, options: dict[str, Any]) -> Agent:
