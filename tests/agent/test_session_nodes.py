@@ -272,9 +272,13 @@ class Captions(io.TextOutput):
 def test_captions_that_are_turned_off_show_nothing() -> None:
     call = Call()
     captions = Captions()
-    call.session.output.transcription = captions
+
+    def silenced(call: Call) -> None:
+        call.session.output.transcription = captions
+        call.session.output.set_transcription_enabled(False)
+
     hold(
-        at(0.1, lambda call: call.session.output.set_transcription_enabled(False)),
+        at(0.1, silenced),
         at(0.2, lambda call: call.say(FIRST)),
         at(5.0, lambda call: call.session.output.set_transcription_enabled(True)),
         at(5.1, lambda call: call.say(LATER)),
