@@ -83,6 +83,7 @@ class Answers:
     def draft(self, text: str) -> None:
         """Prepare an answer to words that may not be the last."""
         self.drop()
+        self._drafted = None
         if not self.agent.answers_user:
             return
         self._drafted = self._conversation.memory.user_message(text)
@@ -142,9 +143,11 @@ class Answers:
 
     def _message(self, commit: Commit) -> llm.ChatMessage:
         """The user's words; the same message that the draft has seen, where that answers it."""
-        memory, drafted = self._conversation.memory, self._drafted
-        if drafted is None or not commit.drafted or drafted.text_content != commit.text:
+        memory = self._conversation.memory
+        drafted, self._drafted = self._drafted, None
+        if drafted is None or not commit.drafted:
             return memory.user_message(commit.text)
+        drafted.content = [commit.text]  # the same words, perhaps with other marks
         drafted.created_at = memory.wall()
         return drafted
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from livekit.agents import CloseReason, llm
 
 from antiphon.nodes.local.script import bare
+from antiphon.pipeline.endpointing import plain_words
 from antiphon.pipeline.errors import AntiphonError
 from antiphon.pipeline.refused import NotVirtual
 
@@ -119,7 +120,7 @@ def _spoken(call: Call, begin: float, end: float) -> list[int]:
 
 
 def user_words(call: Call) -> Iterator[str]:
-    """Every word that was recognised is in the history, in order.
+    """Every word that was recognised is in the history, in order; case and marks may differ.
 
     Judged where nobody may take it out again: a hook, the application, or an end of its own.
     """
@@ -128,8 +129,8 @@ def user_words(call: Call) -> Iterator[str]:
     if taken or CloseReason.ERROR in ended or call.closed_by_agent:
         return
     texts = [m.text_content or "" for m in call.messages if m.role == "user"]
-    kept = iter(" ".join(texts).split())
-    lost = [word for word in call.caller.words if word not in kept]
+    kept = iter(plain_words(" ".join(texts)))
+    lost = [word for word in plain_words(" ".join(call.caller.words)) if word not in kept]
     if lost:
         yield f"words of the user are not in the history: {' '.join(lost)!r}"
 

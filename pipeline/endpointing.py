@@ -22,7 +22,7 @@ def patience(rules: Rules, score: Score | None) -> float:
 
 def same_words(one: str, other: str) -> bool:
     """True when two transcripts differ in nothing but case, punctuation and spacing."""
-    return _plain(one) == _plain(other)
+    return plain_words(one) == plain_words(other)
 
 
 def without_handed(text: str, handed: str) -> str:
@@ -31,17 +31,18 @@ def without_handed(text: str, handed: str) -> str:
     Only a final that *begins with* those words is shortened: when in doubt, words are repeated
     rather than lost.
     """
-    before = _plain(handed)
-    if not before or _plain(text)[: len(before)] != before:
+    before = plain_words(handed)
+    if not before or plain_words(text)[: len(before)] != before:
         return text
 
     pieces = text.split()
     seen: list[str] = []
     while pieces and seen != before:
-        seen += _plain(pieces.pop(0))
+        seen += plain_words(pieces.pop(0))
     return " ".join(pieces) if seen == before else text
 
 
-def _plain(text: str) -> list[str]:
+def plain_words(text: str) -> list[str]:
+    """The words of a transcript without case and marks."""
     kept = "".join(c.lower() if c.isalnum() or c.isspace() or c == "'" else " " for c in text)
     return kept.split()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from livekit.agents.stt import SpeechEventType
 
+from antiphon import Agent
+from antiphon.simulate import ScriptedLLM, pauses, says, simulate
 from tests.scripted import (
     FINAL,
     Act,
@@ -22,6 +25,8 @@ from tests.scripted import (
 from tests.scripted_models import modelled
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from antiphon import TurnHandlingOptions
 
 MIN_DELAY = 0.5
@@ -162,3 +167,28 @@ def test_the_next_chunk_is_asked_for_before_the_one_before_has_been_played() -> 
         ends = [began + len(pcm) / 1000 for began, pcm in call.played]
         begins = [began for began, _ in call.played[1:]]
         assert all(begin - end < 1e-9 for end, begin in zip(ends, begins, strict=False))
+
+
+class Punctuated(Agent):
+    """Its recogniser writes marks and capitals only when it is sure."""
+
+    async def stt_node(self, audio: Any, settings: Any) -> AsyncGenerator[Any, None]:
+        async for event in Agent.default.stt_node(self, audio, settings):
+            if event.type is SpeechEventType.FINAL_TRANSCRIPT:
+                event.alternatives[0].text = event.alternatives[0].text.capitalize() + "."
+            yield event
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+def test_the_marks_of_a_final_transcript_do_not_throw_the_prepared_answer_away(
+    hooked: bool,
+) -> None:
+    async def nothing(*_: Any) -> None: ...
+
+    members = {"on_user_turn_completed": nothing} if hooked else {}
+    kind: type[Agent] = type("Host", (Punctuated,), members)
+    model = ScriptedLLM(["Good day."])
+    call = simulate(kind(instructions=""), [says("hello there"), pauses(3)], llm=model)
+    assert len(model.asked) == 1
+    assert call.said("user") == ["Hello there."]
+    assert call.said("agent") == ["Good day."]
