@@ -24,10 +24,11 @@ class Drafts:
         """There is a prepared reply."""
         return self._text is not None
 
-    def wanted(self, rules: Rules, spoken: float) -> bool:
-        """May another be prepared, in a turn of `spoken` seconds?"""
+    def wanted(self, rules: Rules, spoken: float, *, voiced: bool) -> bool:
+        """May another be prepared, `spoken` seconds into a turn? The last one waits for silence."""
         fresh = not rules.manual and not self.standing
-        return fresh and self.made < rules.drafts and spoken <= rules.draft_max_speech
+        limit = rules.drafts - voiced
+        return fresh and self.made < limit and spoken <= rules.draft_max_speech
 
     def make(self, text: str, out: list[Decision]) -> None:
         """Prepare a reply to `text`."""

@@ -41,10 +41,10 @@ class Evidence:
         """What the user has said that is not yet handed on."""
         return self.words.text
 
-    @property
-    def spoken(self) -> float:
-        """Seconds from the turn's first voice to its last."""
-        return 0.0 if self.voice_since is None else self.last_voice - self.voice_since
+    def spoken(self, until: float | None = None) -> float:
+        """Seconds from the turn's first voice to its last, or `until` then."""
+        until = self.last_voice if until is None else until
+        return 0.0 if self.voice_since is None else until - self.voice_since
 
     # What comes in.
 

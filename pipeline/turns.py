@@ -85,7 +85,7 @@ class Turns:
         self._apply(seen, now, out)
         while due := [pair for pair in self._due() if pair[0] <= now]:
             min(due, key=lambda pair: pair[0])[1](now, out)  # each removes its own deadline
-        self._prepare(out)
+        self._prepare(now, out)
         return out
 
     def _apply(self, seen: o.Observation, now: float, out: list[o.Decision]) -> None:
@@ -269,7 +269,7 @@ class Turns:
                 self._keep(out)
                 self._act(Cue.KEPT, out)
         elif not self.text and self._evidence.voice_since is not None:
-            out.append(o.Unrecognised(self._evidence.spoken))
+            out.append(o.Unrecognised(self._evidence.spoken()))
         self._over(out)
 
     def _counts(self) -> bool:
@@ -292,12 +292,16 @@ class Turns:
         self._evidence.hand_on()
         self._drafts.made = 0
 
-    def _prepare(self, out: list[o.Decision]) -> None:
-        """Start, keep or drop the prepared reply, as words and floor now are."""
-        free = self.floor is Floor.FREE
+    def _prepare(self, now: float, out: list[o.Decision]) -> None:
+        """Start, keep or drop the prepared reply, as words and floor now are.
+
+        A final transcript may well come before the detector of voice has seen the end.
+        """
+        free, voiced = self.floor is Floor.FREE, self.user is User.VOICED
         self._drafts.drop_unless(self.text if free else None, out)
-        settled = self._evidence.words.settled and self.user is User.ENDING
-        if free and settled and self._drafts.wanted(self.rules, self._evidence.spoken):
+        settled = self._evidence.words.settled and self.user is not User.QUIET
+        spoken = self._evidence.spoken(now if voiced else None)
+        if free and settled and self._drafts.wanted(self.rules, spoken, voiced=voiced):
             self._drafts.make(self.text, out)
 
     def _over(self, out: list[o.Decision]) -> None:

@@ -108,7 +108,7 @@ def test_words_without_any_voice_end_min_delay_after_the_last_of_them() -> None:
 
 def test_a_detector_that_hangs_does_not_keep_the_words() -> None:
     call = Call().at(1.0, VoiceStarted(1.0)).words(2.0, "hello").words(3.0, "world").at(20.0)
-    assert call.said == [(8.0, commit("hello world"))]
+    assert call.of(Commit) == [(8.0, commit("hello world", drafted=True))]
     call.words(21.0, "again").at(30.0, VoiceStopped(29.0)).at(40.0)
     assert call.of(Commit)[1:] == [(21.5, commit("again", drafted=True))]
 
@@ -229,7 +229,10 @@ def test_commit_now_takes_the_interim_when_its_time_is_over() -> None:
 def test_commit_now_while_the_user_speaks_leaves_the_rest_to_the_next_turn() -> None:
     call = Call().at(1.0, VoiceStarted(1.0)).words(1.5, "one").at(2.0, CommitNow(0.5))
     call.words(3.0, "two").at(3.5, VoiceStopped(3.5)).at(9.0)
-    assert call.of(Commit) == [(2.5, commit("one")), (4.0, commit("two", drafted=True))]
+    assert call.of(Commit) == [
+        (2.5, commit("one", drafted=True)),
+        (4.0, commit("two", drafted=True)),
+    ]
 
 
 def test_commit_now_with_no_word_at_all_ends_the_turn_and_commits_nothing() -> None:
@@ -276,12 +279,26 @@ def test_a_reply_is_prepared_at_the_final_transcript_and_goes_out_with_the_turn(
     assert call.said == [(2.125, Draft("hello there")), (2.5, commit("hello there", drafted=True))]
 
 
-def test_nothing_is_prepared_for_interim_words_nor_while_the_user_speaks() -> None:
-    call = Call().at(1.0, VoiceStarted(1.0)).words(1.5, "hello").words(1.75, "the", final=False)
+def test_nothing_is_prepared_for_interim_words() -> None:
+    call = Call().at(1.0, VoiceStarted(1.0)).words(1.75, "the", final=False)
     call.at(2.0, VoiceStopped(2.0))
     assert call.said == []
     call.words(2.25, "there")
-    assert call.said == [(2.25, Draft("hello there"))]
+    assert call.said == [(2.25, Draft("there"))]
+
+
+def test_a_detector_that_lags_behind_the_recogniser_delays_no_preparing() -> None:
+    call = Call().at(1.0, VoiceStarted(1.0)).words(2.25, "hello").at(2.5, VoiceStopped(2.0))
+    assert call.said == [(2.25, Draft("hello")), (2.5, commit("hello", drafted=True))]
+
+
+def test_one_answer_is_left_to_be_prepared_when_the_voice_has_stopped() -> None:
+    call = Call().at(1.0, VoiceStarted(1.0))
+    for n, word in enumerate("one two three four".split()):
+        call.words(1.5 + n / 2, word)
+    assert len(call.of(Draft)) == 2
+    call.at(3.25, VoiceStopped(3.25))
+    assert call.of(Draft)[2:] == [(3.25, Draft("one two three four"))]
 
 
 def test_nothing_is_prepared_while_somebody_has_the_floor() -> None:
