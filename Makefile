@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LIST_MODULES := { pwd; ls -d build/__editable__.antiphon-* 2>/dev/null; \
 	find agent pipeline nodes -type f ! -name '*.pyc' | LC_ALL=C sort; }
 
-.PHONY: help run test check bench fuzz wheel livekit-server clean install FORCE
+.PHONY: help run test check bench bench-room fuzz wheel livekit-server clean install FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make test     run the tests (TESTS=tests/pipeline for some of them, JOBS=1 in one process)"
 	@echo "make check    formatting, lint, types and the layers"
 	@echo "make bench    measure, next to LiveKit's own session"
+	@echo "make bench-room   the same at a caller's ear, in a room of a real server"
 	@echo "make fuzz     run FUZZ=$(FUZZ) random interleavings"
 	@echo "make wheel    build the wheel and try it in a clean environment"
 	@echo "make livekit-server   build the server that the tests of rooms talk to, once"
@@ -42,6 +43,9 @@ check: install
 
 bench: install
 	$(BIN)/python -m bench
+
+bench-room: install livekit-server
+	$(BIN)/python -m bench.room
 
 fuzz: install
 	ANTIPHON_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/behaviours -n $(JOBS) -k fuzz --timeout=0 $(PYTEST_ARGS)
