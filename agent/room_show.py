@@ -81,7 +81,9 @@ class RoomShow:
         if words:
             await asyncio.wait([each.sending for each in words], timeout=LAST_WORDS)
 
-    def _agent(self) -> tuple[str, str | None]:
+    def _agent(self) -> tuple[str, str | None] | None:
+        if not self._room.isconnected():
+            return None
         return self._room.local_participant.identity, self._voice()
 
     def _packets(self) -> bool:

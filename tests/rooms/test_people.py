@@ -49,6 +49,28 @@ async def test_the_agents_track_is_there_before_anybody_has_come(
         assert dict(room.local_participant.track_publications) == {}
 
 
+@pytest.mark.parametrize("aloud", [True, False])
+async def test_a_session_may_start_before_its_room_is_joined(
+    livekit_server: LiveKitServer, name: str, aloud: bool
+) -> None:
+    room, session = rtc.Room(), AgentSession[Any]()
+    options = room_io.RoomOptions(audio_output=aloud)
+    await session.start(Singer([song(3)]), room=room, room_options=options)
+    greeting = session.say(song(2))
+    await asyncio.sleep(0.2)
+    assert greeting.done() != aloud  # what is only written waits for nobody
+    async with Caller(livekit_server, name) as caller:
+        await room.connect(livekit_server.url, livekit_server.token("agent", name, kind="agent"))
+        await caller.join()
+        await caller.until(greeting.done)
+        await session.room_io.wait_for_ready()
+        await caller.write("hello")
+        await caller.until(lambda: song(3) in caller.said("agent"))
+        await session.aclose()
+        await room.disconnect()
+    assert sung(caller.sound()) == (plain(song(2)) + plain(song(3)) if aloud else [])
+
+
 @pytest.mark.parametrize("kind", ["sip", "standard"])
 async def test_a_caller_who_hangs_up_closes_the_session(
     livekit_server: LiveKitServer, name: str, kind: Any
