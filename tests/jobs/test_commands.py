@@ -124,7 +124,7 @@ async def test_a_job_that_never_connects_is_told_of_and_ended(
         await rooms.dispatch("absent", "entries")
         await worker.says("the entry point returned, and the job is in no room: await session")
         await worker.says('"reason": "the job never connected"')
-    assert worker.said.count("WARNING") == 0, worker.said
+    assert "without establishing a connection" not in worker.said  # LiveKit, in other words
 
 
 async def test_a_job_that_is_turned_away_needs_no_room(

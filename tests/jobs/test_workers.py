@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jobs.workers import alive, at_work, kill_process, rooms_of, told, until, write
+from tests.jobs.workers import LONG, alive, at_work, kill_process, rooms_of, told, until, write
 from tests.livekit_server import serving
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(240)]
 
-LONG = 120.0  # seconds
 TEN = [f"room {number}" for number in range(10)]
 # Says how its session ended; ends it when a file has the name of the room.
 TALKS = """

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.livekit_server import LiveKitServer
 
 PATIENCE: Final = 40.0  # seconds; what is waited for needs a second or two, on a free machine
+LONG: Final = 120.0  # seconds, for what takes LiveKit its time
 GLANCE: Final = 0.1
 
 HEAD: Final = """\
@@ -38,7 +39,7 @@ from pathlib import Path
 from antiphon import (
     Agent, AgentServer, AgentSession, JobContext, UsageError, WorkerOptions, cli, get_job_context
 )
-from antiphon.jobs_lost import lost_call
+from antiphon.jobs import lost_call
 
 
 def load():
@@ -145,6 +146,11 @@ class Worker:
     def running(self) -> bool:
         return self.process.poll() is None
 
+    def jobs(self) -> list[int]:
+        """The numbers of the processes in which its jobs run, or will."""
+        servers = psutil.Process(self.process.pid).children()  # which fork
+        return [each.pid for server in servers for each in server.children()]
+
     def stop(self) -> None:
         """Ask it to end, as a deployment does."""
         self.process.send_signal(signal.SIGTERM)
@@ -155,7 +161,7 @@ class Worker:
 
     async def ended(self) -> int:
         """Its exit status, once it has ended."""
-        await until(lambda: not self.running)
+        await until(lambda: not self.running, LONG)
         return self.process.wait()
 
 

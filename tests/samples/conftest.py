@@ -1,5 +1,6 @@
-"""The console's fixtures."""
+"""The fixtures of consoles and of rooms."""
 
+from tests.livekit_server import livekit_server
 from tests.programs import programs
 
-__all__ = ["programs"]
+__all__ = ["livekit_server", "programs"]

@@ -49,7 +49,7 @@ def test_every_sample_has_a_test() -> None:
     tested = {
         *("hello.py", "override_llm_node.py", "interruptions.py", "test_with_simulate.py"),
         *("tools.py", "handoff.py", "llm_http.py", "llm_langchain.py", "survey.py"),
-        "test_my_agent.py",
+        *("test_my_agent.py", "room.py", "room_text.py", "room_video.py", "room_keypad.py"),
     }
     assert {path.name for path in SAMPLES.glob("*.py")} == tested
 
