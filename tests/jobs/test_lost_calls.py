@@ -26,12 +26,16 @@ while not Path(ctx.room.name).exists():
 if ctx.job.metadata == "leave":
     ctx.shutdown("it was enough")
 if ctx.job.metadata == "crash at the end":
-    atexit.register(os._exit, 3)
+    ctx.add_shutdown_callback(crash)
     ctx.shutdown("it was enough")
 if ctx.job.metadata == "give up":
     os._exit(3)
 """
 REQUEST = """
+async def crash(reason):
+    os._exit(3)
+
+
 async def request(job):
     same = job.job.metadata == "always ada"
     await job.accept(identity="ada" if same else f"agent-{job.id}")

@@ -32,7 +32,6 @@ GLANCE: Final = 0.1
 
 HEAD: Final = """\
 import asyncio
-import atexit
 import json
 import os
 from pathlib import Path
@@ -217,16 +216,15 @@ class Rooms:
     async def agent(
         self, room: str, *, other_than: str = "", not_in: str = "", besides: str = ""
     ) -> ParticipantInfo:
-        """The one agent of a room, once there is one, and none of identity `other_than` or in the
-        process `not_in`; one of identity `besides` is not looked at."""
+        """The one agent of a room, once there is one that is not of identity `other_than`, nor in
+        the process `not_in`: these are gone by then. One of identity `besides` is not looked at."""
         async with asyncio.timeout(PATIENCE):
             while True:
                 agents = [each for each in await self.agents(room) if each.identity != besides]
-                old = [each.identity == other_than for each in agents]
-                old += [each.attributes["pid"] == not_in for each in agents]
-                if agents and not any(old):
-                    assert len(agents) == 1
-                    return agents[0]
+                for each in agents:
+                    if each.identity != other_than and each.attributes["pid"] != not_in:
+                        assert agents == [each]
+                        return each
                 await asyncio.sleep(GLANCE)
 
     async def present(self, room: str, *identities: str) -> None:
