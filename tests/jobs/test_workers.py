@@ -42,11 +42,13 @@ async def test_ten_rooms_and_two_workers_one_agent_each_and_a_death_is_felt_by_o
         await one.registered()
         await other.registered()
         async with rooms_of(livekit_server) as rooms, rooms.caller(TEN[0]):
-            for room in TEN:
+            agents = {}
+            for room in TEN:  # one after the other: what comes at once may find no worker free
                 await rooms.dispatch(room, "ten")
-            agents = {room: await rooms.agent(room) for room in TEN}
+                agents[room] = await rooms.agent(room)
             assert len({agent.attributes["pid"] for agent in agents.values()}) == 10
-            assert one.said.count("received job request") in range(1, 10)
+            taken = [worker.said.count("received job request") for worker in (one, other)]
+            assert sum(taken) == 10
 
             kill_process(agents[TEN[0]])
             await rooms.agent(TEN[0], other_than=agents[TEN[0]].identity)
