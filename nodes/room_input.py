@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("antiphon.room")
 
-GAIN_STEP: Final = 10  # milliseconds: what WebRTC's gain control takes at a time
 AFTERWARDS: Final = 0.5  # seconds of silence behind a track that ended: its speech has, too
 UNREAD: Final = 30.0  # seconds of sound that wait for a reader
 PICTURES: Final = 2  # that wait for a reader; older ones are of no use
@@ -140,9 +139,9 @@ class RoomInput(Following, io.AudioInput):
         self._frames: Stream[rtc.AudioFrame] = Stream(10**9, name="room input")
         given = options.auto_gain_control
         plain = options.noise_cancellation is None or callable(options.noise_cancellation)
-        controlled = given if is_given(given) else plain
+        whole = options.frame_size_ms % 10 == 0  # WebRTC's gain control takes 10 ms at a time
+        controlled = whole and (given if is_given(given) else plain)
         self._gain = rtc.AudioProcessingModule(auto_gain_control=True) if controlled else None
-        self._pieces: list[rtc.AudioFrame] = []  # on their way to a whole frame
 
     async def __anext__(self) -> rtc.AudioFrame:
         return await self._frames.next()
@@ -162,7 +161,7 @@ class RoomInput(Following, io.AudioInput):
             track=track,
             sample_rate=options.sample_rate,
             num_channels=options.num_channels,
-            frame_size_ms=GAIN_STEP if self._gain is not None else options.frame_size_ms,
+            frame_size_ms=options.frame_size_ms,
             noise_cancellation=cancelling,
             auto_close_noise_cancellation=chosen,
         )
@@ -171,17 +170,9 @@ class RoomInput(Following, io.AudioInput):
                 for frame in await self._early.of(publication.sid, options.sample_rate):
                     self._hear(frame)
             async for event in stream:
-                self._take(event.frame)
-
-    def _take(self, frame: rtc.AudioFrame) -> None:
-        if self._gain is None:
-            self._hear(frame)
-            return
-        self._gain.process_stream(frame)
-        self._pieces.append(frame)
-        if len(self._pieces) * GAIN_STEP >= self._options.frame_size_ms:
-            self._hear(rtc.combine_audio_frames(self._pieces))
-            self._pieces = []
+                if self._gain is not None:
+                    self._gain.process_stream(event.frame)
+                self._hear(event.frame)
 
     def _hear(self, frame: rtc.AudioFrame) -> None:
         if self.attached:
@@ -196,7 +187,6 @@ class RoomInput(Following, io.AudioInput):
             silence = bytes(2 * samples * channels)
             for _ in range(round(AFTERWARDS * rate / samples)):
                 self._hear(rtc.AudioFrame(silence, rate, channels, samples))
-        self._pieces = []
         super()._stop()
 
 
