@@ -48,7 +48,7 @@ class RoomOutput(Speaker):
     makes up more of the same sound.
 
     Mutable state: the sound that waits, what lies in the source and since when, the silence that
-    is still to be given, or lies there, and whether it is on hold.
+    is still to be given, or lies there, whether it is on hold, and whether the source fails.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class RoomOutput(Speaker):
         self._hush = 0  # samples of silence still to be given
         self._hushed = False  # silence may lie in the source
         self._on_hold = False
+        self._failing = False
         self._sleeper: asyncio.Future[None] | None = None
         scope.start("room output", self._feed())
 
@@ -179,8 +180,12 @@ class RoomOutput(Speaker):
                 rtc.AudioFrame(data, self.rate, self._channels, len(sound))
             )
         except Exception as error:
-            logger.warning("a frame was not sent to the room: %s", error)
+            level = logging.DEBUG if self._failing else logging.WARNING  # told once
+            logger.log(level, "sound does not reach the room: %s", error)
+            self._failing = True
             await asyncio.sleep(FRAME)  # what is not sent takes its time all the same
+        else:
+            self._failing = False
         queue = round(self.rate * QUEUE)
         if self._lying and lies + samples > queue:
             self._lying, self._since = queue, loop.time()
