@@ -26,7 +26,7 @@ import psutil
 from antiphon.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 logger = logging.getLogger("antiphon.worker")
@@ -68,26 +68,37 @@ class Journal:
     def over(self, job: str) -> None:
         self._write({"call": OVER, "job": job})
         self._over += 1
-        if self._over >= SHORTEN_AFTER:
-            self._over = 0
-            with self._open() as file:
-                _rewrite(file, _unfinished(file))
+        if self._over % SHORTEN_AFTER == 0:
+            self._rewrite(lambda line: True)
 
     def left_behind(self) -> list[Call]:
         """The calls of workers that are no more, each told to one worker only."""
-        with self._open() as file:
-            calls = _unfinished(file)
-            of_others = [line for line in calls if _lives(line.get("worker"))]
-            _rewrite(file, of_others)
-        left = [_call(line) for line in calls if line not in of_others]
-        return [call for call in left if call is not None]
+        left = self._rewrite(lambda line: _lives(line.get("worker")))
+        return [call for call in map(_call, left) if call is not None]
 
     def _write(self, line: dict[str, Any]) -> None:
         try:
             with self._open() as file:
                 file.write(f"{json.dumps(line)}\n")
-        except OSError as error:  # a full disk must not end a call
-            logger.error("the journal %s was not written: %s", self.path, error)
+        except OSError as error:
+            self._lost(error)
+
+    def _rewrite(self, kept: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        """Leave of the calls that are not over those that are to be `kept`; return the others."""
+        try:
+            with self._open() as file:
+                calls = _unfinished(file)
+                to_keep = [line for line in calls if kept(line)]
+                file.truncate(0)
+                file.writelines(f"{json.dumps(line)}\n" for line in to_keep)
+        except OSError as error:
+            self._lost(error)
+            return []
+        return [line for line in calls if line not in to_keep]
+
+    def _lost(self, error: OSError) -> None:
+        """A disk that is full, or gone, must not end a call."""
+        logger.error("the journal %s cannot be used: %s", self.path, error)
 
     @contextmanager
     def _open(self) -> Iterator[TextIO]:
@@ -99,12 +110,6 @@ class Journal:
 
                 fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
             yield file
-
-
-def _rewrite(file: TextIO, lines: list[dict[str, Any]]) -> None:
-    file.seek(0)
-    file.truncate()
-    file.writelines(f"{json.dumps(line)}\n" for line in lines)
 
 
 def _unfinished(file: TextIO) -> list[dict[str, Any]]:

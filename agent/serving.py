@@ -7,7 +7,6 @@ is missing, which address is used, and that a call whose agent died gets another
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import math
 import os
@@ -35,7 +34,7 @@ from antiphon.program import load
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from livekit.agents import AgentServer
     from livekit.agents.job import RunningJobInfo
@@ -49,6 +48,7 @@ SETUPS: Final = 3  # processes in a row that could not be set up: the program ca
 TOKEN: Final = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+")
 HIDDEN: Final = "•••"
 
+REFUSED: Final = (401, 403)
 SETUP_FAILED: Final = "process initialization failed: "  # what LiveKit calls it
 
 logger = logging.getLogger("antiphon.worker")
@@ -136,7 +136,7 @@ async def _serve(given: argparse.Namespace, server: AgentServer) -> None:
         at_work = _Worker(server, given, scope, lost)
         if given.command == "connect":
             server.once("worker_started", at_work.connect)
-        server.on("worker_registered", lambda *_: lost.registered())
+        server.on("worker_registered", at_work.registered)
         with at_work.obeying():
             why = await at_work.run()
     if why:
@@ -144,7 +144,9 @@ async def _serve(given: argparse.Namespace, server: AgentServer) -> None:
 
 
 class _Worker:
-    """Mutable state: whether its processes can be set up, and why it ends, once it does."""
+    """Mutable state: whether its processes can be set up, whether the server has known it, and why
+    it ends, once it does.
+    """
 
     def __init__(
         self, server: AgentServer, given: argparse.Namespace, scope: Scope, lost: LostCalls
@@ -153,8 +155,9 @@ class _Worker:
         self._given = given
         self._scope = scope
         self._lost = lost
-        self._setups = _Setups()
+        self._overheard = _Overheard(self._refused)
         self._unready: float = 0
+        self._known = False
         self._ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> str:
@@ -179,9 +182,8 @@ class _Worker:
         try:
             await self._server.run(devmode=self._given.command != "start", unregistered=alone)
         except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            self.end(f"the worker cannot show its health: {error.strerror}; --port says where else")
+            why = error.strerror or error
+            self.end(f"the worker cannot show its health: {why}; --host and --port say where else")
         except Exception as error:
             self.end(f"{error}")
         self.end("")
@@ -202,13 +204,23 @@ class _Worker:
             loop.call_soon_threadsafe(self.end)
 
         before = {each: signal.signal(each, told) for each in SIGNALS}
-        LIVEKIT.addFilter(self._setups)
+        LIVEKIT.addFilter(self._overheard)
         try:
             yield
         finally:
-            LIVEKIT.removeFilter(self._setups)
+            LIVEKIT.removeFilter(self._overheard)
             for each, handler in before.items():
                 signal.signal(each, handler)
+
+    def registered(self, *_: object) -> None:
+        self._known = True
+        self._lost.registered()
+
+    def _refused(self) -> None:
+        """A server that has known the worker may yet know it again; another one never will."""
+        if not self._known:
+            at = worker.address(self._server)
+            self.end(f"{at.url} refuses the key {at.api_key} and its secret")
 
     # What becomes of the processes (`service.Ears`).
 
@@ -219,7 +231,7 @@ class _Worker:
         self._unready += 1
         if self._unready >= SETUPS:
             worker.set_up_no_more(self._server)
-            self.end(self._setups.why or "no process for jobs could be set up")
+            self.end(self._overheard.why or "no process for jobs could be set up")
 
     def began(self, job: RunningJobInfo) -> None:
         self._lost.began(job)
@@ -248,15 +260,22 @@ class _Worker:
 # What is said.
 
 
-class _Setups(logging.Filter):
-    """Hears why a process could not be set up: LiveKit tells its log only, many times a second.
+class _Overheard(logging.Filter):
+    """What LiveKit tells its log only, again and again: that a process could not be set up, and
+    that a server refuses the worker's keys.
 
-    Mutable state: what it heard last.
+    Mutable state: why the last process could not be.
     """
 
-    why = ""
+    def __init__(self, refused: Callable[[], None]) -> None:
+        super().__init__()
+        self.why = ""
+        self._refused = refused
 
     def filter(self, record: logging.LogRecord) -> bool:
+        error = getattr(record, "error", None)
+        if isinstance(error, aiohttp.WSServerHandshakeError) and error.status in REFUSED:
+            self._refused()
         said = str(record.exc_info[1]) if record.exc_info else ""
         if not said.startswith(SETUP_FAILED):
             return True

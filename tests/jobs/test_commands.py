@@ -149,6 +149,16 @@ async def test_a_setup_that_fails_ends_the_worker_with_what_is_wrong(
     assert worker.said.count("FileNotFoundError") == 1
 
 
+async def test_a_server_that_refuses_the_keys_ends_the_worker_at_once(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    wrong = "--api-secret", "not-the-secret-of-this-server-at-all"
+    with at_work(write(tmp_path), livekit_server, *wrong) as worker:
+        assert await worker.ended() == 1
+    last = worker.said.splitlines()[-1]
+    assert last == f"antiphon: {livekit_server.url} refuses the key devkey and its secret"
+
+
 def ran(program: Path, *words: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """`antiphon …`, to its end, where no LiveKit server is known."""
     return subprocess.run(
@@ -179,6 +189,13 @@ def test_a_room_that_cannot_be_reached_is_told_of(tmp_path: Path) -> None:
     assert re.search("^antiphon: room far cannot be joined: Cannot connect", done.stderr, re.M)
 
 
+def test_a_host_that_is_not_here_is_told_of(tmp_path: Path) -> None:
+    there = ["--url", "ws://127.0.0.1:1", "--api-key", "k", "--api-secret", "s" * 32]
+    done = ran(write(tmp_path), "start", *there, "--host", "192.0.2.1", "--port", 0)
+    assert done.returncode == 1
+    assert "antiphon: the worker cannot show its health" in done.stderr.splitlines()[-1]
+
+
 def test_a_port_that_is_taken_is_told_of(tmp_path: Path) -> None:
     there = ["--url", "ws://127.0.0.1:1", "--api-key", "k", "--api-secret", "s" * 32]
     with socket.socket() as taken:
@@ -187,7 +204,7 @@ def test_a_port_that_is_taken_is_told_of(tmp_path: Path) -> None:
         done = ran(write(tmp_path), "start", *there, "--port", taken.getsockname()[1])
     assert done.returncode == 1
     assert "antiphon: the worker cannot show its health" in done.stderr.splitlines()[-1]
-    assert "--port says where else" in done.stderr.splitlines()[-1]
+    assert "--host and --port say where else" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -111,4 +111,5 @@ def test_a_journal_that_is_lost_meanwhile_ends_no_call(
     path.unlink()
     path.mkdir()
     journal.began(ONE)
-    assert "was not written" in caplog.text
+    assert "cannot be used: [Errno 21] Is a directory" in caplog.text
+    assert journal.left_behind() == []
