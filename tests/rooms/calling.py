@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 RATE: Final = 16_000
 FRAME: Final = 0.01  # seconds: what the ear is given at a time
 SOUND: Final = 300  # of a 16-bit sample: what is louder is not silence
+STILL: Final = 0.3  # seconds without a sound after which none is on its way
 PATIENCE: Final = 20.0  # seconds until something that was waited for is missed
 
 Samples = "NDArray[np.int16]"
@@ -129,6 +130,15 @@ class Caller:
         """What was heard until that loop time."""
         heard = [pcm for at, pcm in self.heard if at <= until]
         return np.concatenate([*heard, np.zeros(0, np.int16)])
+
+    async def hear_out(self) -> None:
+        """Wait for what is on its way to the ear: text is quicker than sound."""
+        loop = asyncio.get_running_loop()
+        by = loop.time() + 1.0
+        while loop.time() < by and self.room.isconnected():
+            await asyncio.sleep(0.02)
+            if loop.time() - max(self.sounding(), default=0.0) > STILL:
+                return
 
     def said(self, identity: str) -> list[str]:
         """The last version of each segment of that one's words, in order."""

@@ -66,5 +66,6 @@ async def call(
                 await caller.join()
                 await session.room_io.wait_for_ready()
             yield held
+            await caller.hear_out()
         finally:
             await session.aclose()

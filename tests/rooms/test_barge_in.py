@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.realtime
 
-TRANSPORT = 0.1  # seconds that the listener's end may add to a sound when it just stops
+TRANSPORT = 0.1  # seconds that the listener's end may add to a sound, or take from it
 
 
 @pytest.mark.parametrize("moment", [0.6, 1.4, 2.33])
@@ -57,4 +57,5 @@ async def test_after_a_cough_the_reply_goes_on_and_no_sound_is_lost(
     assert [record.kind for record in held.records("resume")] == ["resume"]
     assert sung(caller.sound()) == plain(song(16))
     assert held.history("assistant") == caller.said("agent") == [song(16)]
-    assert -0.03 <= held.seconds() - 16 * LENGTH <= TRANSPORT  # it stopped twice
+    # The sample is looked at in tests/nodes; an ear's jitter buffer stretches sound, and hastens it.
+    assert held.seconds() == pytest.approx(16 * LENGTH, abs=TRANSPORT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,7 +61,6 @@ async def test_what_a_callers_ear_recorded_is_what_the_transcript_and_the_histor
         caller = held.caller
         await caller.speak(read_wav(CALLER).samples)
         await caller.until(lambda: len(held.history("assistant")) == 3)
-        await asyncio.sleep(0.2)  # what is on its way to the ear
     assert held.history("user") == ["hello", "what time is it", "many thanks goodbye"]
     assert [" ".join(plain(t)) for t in caller.said("caller")] == held.history("user")
     said = held.history("assistant")

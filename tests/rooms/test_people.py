@@ -32,7 +32,6 @@ async def test_what_the_agent_says_first_waits_for_somebody_to_hear_it(
         assert held.session.room_io.linked_participant is None
         await held.caller.join()
         await held.caller.until(handle.done)
-        await asyncio.sleep(0.2)
     assert sung(held.caller.sound()) == plain(song(6))
 
 
@@ -66,6 +65,7 @@ async def test_a_session_may_start_before_its_room_is_joined(
         await session.room_io.wait_for_ready()
         await caller.write("hello")
         await caller.until(lambda: song(3) in caller.said("agent"))
+        await caller.hear_out()
         await session.aclose()
         await room.disconnect()
     assert sung(caller.sound()) == (plain(song(2)) + plain(song(3)) if aloud else [])
@@ -100,6 +100,7 @@ async def test_who_only_lost_the_connection_is_waited_for_and_talked_with_again(
             await back.until(lambda: session.room_io.linked_participant is not None)
             await back.write("hello again")
             await back.until(lambda: back.lines and back.lines[-1].over)
+            await back.hear_out()
             assert sung(back.sound()) == plain(song(4))
     assert held.closed == ["user_initiated"]
 
