@@ -57,5 +57,5 @@ async def test_after_a_cough_the_reply_goes_on_and_no_sound_is_lost(
     assert [record.kind for record in held.records("resume")] == ["resume"]
     assert sung(caller.sound()) == plain(song(16))
     assert held.history("assistant") == caller.said("agent") == [song(16)]
-    # The sample is looked at in tests/nodes; an ear's jitter buffer stretches sound, and hastens it.
+    # To the sample it is looked at in tests/nodes: a jitter buffer stretches sound, and hastens it.
     assert held.seconds() == pytest.approx(16 * LENGTH, abs=TRANSPORT)
