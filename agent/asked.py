@@ -46,7 +46,6 @@ def say(
     remembered: bool,
 ) -> SpeechHandle:
     """Have text said, or ready audio played, when its turn comes."""
-    _taken(talk)
     arguments.speech(text)
     if audio is not None:
         arguments.sound(audio)
@@ -61,7 +60,6 @@ def generate(
     talk: Conversation, user_input: NotGivenOr[str | llm.ChatMessage], asking: Asking
 ) -> SpeechHandle:
     """Have the model speak when its turn comes; `user_input` is in history at once."""
-    _taken(talk)
     _check(talk, user_input, asking)
     inside = INSIDE.get()
     if user_input is not NOT_GIVEN and not (inside and inside.written == user_input):
@@ -123,6 +121,7 @@ class SpeechOfSession:
         add_to_chat_ctx: bool = True,
     ) -> SpeechHandle:
         """Say `text`; with `audio`, play that instead of asking a voice."""
+        _taken(self.conversation)
         return say(
             self.conversation,
             text,
@@ -143,6 +142,7 @@ class SpeechOfSession:
         input_modality: Literal["text", "audio"] = "text",
     ) -> SpeechHandle:
         """Have the model speak; it sees the history as it is when its turn to speak comes."""
+        _taken(self.conversation)
         asking = Asking(
             instructions, chat_ctx, tool_choice, tools, allow_interruptions, input_modality
         )

@@ -74,10 +74,10 @@ def test_a_tool_is_run_while_its_preamble_is_spoken_and_its_result_is_answered()
 def test_both_histories_hold_the_call_and_its_output() -> None:
     call = hold(user(0.2, 0.8, "zaza"), agent=agent([calls("weather", city="Rome")], [TWO]))
     own = [item.type for item in call.agent.chat_ctx.items]
-    assert own[0] == "agent_config_update"
-    assert own[1:] == ["message", "function_call", "function_call_output", "message"]
+    said = ["message", "function_call", "function_call_output", "message"]
+    assert own == ["message", "agent_config_update", *said]  # its instructions come first
     shared = [item.type for item in call.session.history.items]
-    assert shared == ["agent_handoff", *own]
+    assert shared == ["agent_handoff", "agent_config_update", *said]
 
 
 def test_the_words_and_the_calls_of_one_step_are_one_message_to_the_provider() -> None:

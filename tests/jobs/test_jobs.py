@@ -148,7 +148,7 @@ async def test_a_job_has_a_folder_a_prewarmed_process_and_a_report_of_its_sessio
     assert said["same"] == said["prewarmed"] == [True]
     path, was_there = said["folder"]
     assert was_there
-    assert not (folder / path).exists()
+    await until(lambda: not (folder / path).exists())
 
     (report,) = said["report"]
     assert report["room"] == said["room"]
