@@ -62,4 +62,4 @@ async def test_somebody_who_waits_hears_the_agent_type(
         await held.caller.until(lambda: held.caller.lines and held.caller.lines[-1].over)
         await player.aclose()
     assert typed > 0.1
-    assert sung(held.caller.sound())[-4:] == plain(song(4))
+    assert sung(held.caller.sound())[-2:] == plain(song(4))[-2:]  # typing lies over its beginning
