@@ -35,6 +35,10 @@ class BadAudio(AntiphonError):
     """A sound file cannot be read or written; the message says why, in one line."""
 
 
+class NoSound(AntiphonError):
+    """There is no sound device, or it cannot be used; the message names what helps."""
+
+
 class NodeTimeout(NodeError):
     """A node said nothing for too long."""
 
