@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Side = Literal["input", "output"]
 
-NAMES: Final = {"input": "microphone", "output": "speaker"}
+SIDES: Final[tuple[Side, Side]] = ("input", "output")
+NAMES: Final[dict[Side, str]] = {"input": "microphone", "output": "speaker"}
 HEADSETS: Final = ("headset", "headphone", "airpods", "earbud", "earphone", "buds", "earpods")
 
 # PortAudio's error numbers.
@@ -131,13 +132,12 @@ def listing(found: Sequence[Device], standard: tuple[int, int]) -> str:
     """One line for each, with its number; `standard` are the numbers of both defaults."""
     lines = []
     for each in found:
-        sides = [NAMES[side] for side in ("input", "output") if each.channels(side)]
+        sides = [side for side in SIDES if each.channels(side)]
+        can = " and ".join(NAMES[side] for side in sides)
         marks = [
-            f"default {NAMES[side]}"
-            for side, number in zip(("input", "output"), standard, strict=True)
-            if number == each.number and each.channels(side)
+            f"default {NAMES[side]}" for side in sides if standard[SIDES.index(side)] == each.number
         ]
-        said = ", ".join([" and ".join(sides), f"{each.rate} Hz", each.host, *marks])
+        said = ", ".join([can, f"{each.rate} Hz", each.host, *marks])
         lines.append(f"{each.number:3}  {each.name} ({said})")
     return "\n".join(lines) or f"there is no sound device: {_bring_device()}"
 
@@ -185,17 +185,13 @@ def permit() -> str:
     return "sudo usermod -aG audio $USER, and log in again"
 
 
-_HANDLER: Final = ctypes.CFUNCTYPE(None)
-
-
-@_HANDLER
-def _say_nothing() -> None:
-    """ALSA's messages, which it would write across the screen."""
+# ALSA would write its messages across the screen.
+_HUSH: Final = ctypes.CFUNCTYPE(None)(lambda: None)
 
 
 def _hush_alsa() -> None:
     if sys.platform.startswith("linux"):
         try:
-            ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_say_nothing)
+            ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_HUSH)
         except (OSError, AttributeError):
             return

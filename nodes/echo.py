@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from antiphon.nodes.local.sound import Samples
 
 RATE: Final = 16_000  # Hz, of everything here
+DELAY: Final = 60  # milliseconds from speaker to microphone: a first guess, it finds out by itself
 STEP: Final = 160  # samples: the canceller takes 10 ms at a time
 LINGERS: Final = 35  # steps that a sound goes on in the room and in the devices
 LEARNS: Final = 100  # steps of the agent's voice, in which none of it may get through
+RISES: Final = 1.01  # how fast a room's noise is followed upwards, a step
 AUDIBLE: Final = 30.0  # root mean square of a step of sound that counts as such
 
 
@@ -64,6 +66,8 @@ class Echo:
         self._detector = Detector()
         self._sounding = 0  # steps for which the agent's voice is still in the room
         self._without = 0  # steps with it in which nothing was heard of it
+        self._floor = AUDIBLE  # root mean square of the room's noise
+        self._random = np.random.default_rng(0)
 
     def went_out(self, samples: Samples) -> None:
         """10 ms for the speaker, silence included."""
@@ -83,16 +87,26 @@ class Echo:
         if self.duplex is Duplex.LEARNING:
             self._learn(frame)
         if self._sounding and self.duplex is not Duplex.FULL:
-            return np.zeros(STEP, np.int16)
-        return np.frombuffer(frame.data, np.int16)
+            return self._hush()
+        cleaned = np.frombuffer(frame.data, np.int16)
+        self._floor = min(_loudness(cleaned), self._floor * RISES)
+        return cleaned
+
+    def _hush(self) -> Samples:
+        """The room as it sounds when nobody speaks: after no sound at all, a breath is an onset."""
+        noise = self._random.standard_normal(STEP) * min(self._floor, AUDIBLE)
+        return noise.astype(np.int16)
 
     def _learn(self, frame: rtc.AudioFrame) -> None:
-        """Its own voice must stay unheard for a while, to the same ears that would stop for it."""
+        """Its own voice must stay unheard for a while, to the same ears that would stop for it.
+
+        They begin to hear between two sounds: in the middle of one, what little is left of it is
+        new to them, and an onset.
+        """
         self._detector.edges(frame)
-        if not self._sounding:
-            return
-        self._without = 0 if self._detector.speaking else self._without + 1
-        if self._without >= LEARNS:
+        if self._sounding:
+            self._without = 0 if self._detector.speaking else self._without + 1
+        elif self._without >= LEARNS:
             self.duplex = Duplex.FULL
             self._on_change(self.duplex)
 
@@ -104,6 +118,3 @@ def _frame(samples: Samples) -> rtc.AudioFrame:
 def _loudness(samples: Samples) -> float:
     loud = samples.astype(np.float32)
     return float(np.sqrt(loud.dot(loud) / len(samples)))
-
-
-DELAY: Final = 60  # milliseconds from speaker to microphone: a first guess, it finds out by itself

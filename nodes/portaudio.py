@@ -117,7 +117,8 @@ class _Stream:
         library = devices.portaudio()
         kind = library.RawInputStream if self._side == "input" else library.RawOutputStream
         refused: Exception | None = None
-        for self.rate, self.channels in _ways(self.rate, self._device.rate):
+        for rate, channels in _ways(self.rate, self._device.rate):
+            self.rate, self.channels = rate, channels
             try:
                 self._stream = kind(
                     samplerate=self.rate,

@@ -1,0 +1,170 @@
+"""Conversations through a sound card made of null sinks, with the built-in engines, in real time.
+
+Nothing here asks how long anything took: sound is compared with sound, and with the timeline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pytest
+import soxr
+
+from antiphon import Agent, AgentSession
+from antiphon.nodes.console import SoundCard, Wanted
+from antiphon.nodes.echo import Duplex
+from antiphon.nodes.local.stt import PocketsphinxSTT
+from antiphon.nodes.wav import read_wav
+from antiphon.pipeline.streams import Scope
+from tests.nodes.local.test_stt import errors, hear
+from tests.sound_card import RATE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+
+    from antiphon.nodes.local.sound import Samples
+    from antiphon.pipeline.timeline import Record
+    from tests import sound_card as virtual
+
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(200)]
+
+CALLERS = Path(__file__).parents[2] / "samples" / "callers"
+MINUTES: Final = float(os.environ.get("ANTIPHON_ECHO_MINUTES", "0.5"))
+TALK: Final = (
+    "The library is next to the town hall, and the tram stops right in front of it.",
+    "Take the number seven, and get off at the market square.",
+    "Please bring a valid card with you when you come for the first time.",
+    "The reading room closes half an hour earlier than the rest of the house.",
+)
+
+
+class Reader(Agent):
+    """Says the next two sentences to whatever it is told."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="")
+        self._lines = cycle(TALK)
+
+    async def llm_node(self, *_: Any) -> AsyncGenerator[str, None]:
+        yield f"{next(self._lines)} {next(self._lines)}"
+
+
+class Call:
+    """A session on the virtual card. Mutable: what is reported."""
+
+    def __init__(self, session: AgentSession[Any], card: SoundCard) -> None:
+        self.session = session
+        self.card = card
+
+    def records(self, *kinds: str) -> list[Record]:
+        return [record for record in self.session.timeline.records if record.kind in kinds]
+
+    @property
+    def messages(self) -> list[tuple[str, str, bool]]:
+        """Who said what, and whether it was cut."""
+        return [
+            (item.role, item.text_content or "", item.interrupted)
+            for item in self.session.history.messages()
+            if item.role in ("user", "assistant")
+        ]
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """The test's own time limit ends a wait in vain."""
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+    async def learn(self) -> None:
+        """Let the canceller hear the agent until it knows the room."""
+        for line in cycle(TALK):
+            assert self.card.echo is not None
+            if self.card.echo.duplex is Duplex.FULL:
+                return
+            await self.session.say(line)
+            await asyncio.sleep(0.5)
+
+
+@asynccontextmanager
+async def calling(wanted: Wanted) -> AsyncIterator[Call]:
+    async with Scope("call") as scope:
+        card = SoundCard(scope, wanted, say=lambda line: None)
+        await card.open()
+        session: AgentSession[Any] = AgentSession(stt="local/", tts="local/")
+        session.input.audio = card.microphone
+        session.output.audio = card.speaker
+        await session.start(Reader())
+        try:
+            yield Call(session, card)
+        finally:
+            await session.aclose()
+            await card.close()
+
+
+async def test_what_comes_out_of_the_speaker_is_what_history_holds(
+    sound_card: virtual.SoundCard,
+) -> None:
+    async with calling(Wanted(aec=False)) as call:
+        sound_card.listen()
+        sound_card.speak(read_wav(CALLERS / "hums.wav").samples)
+        await call.until(lambda: len(call.messages) >= 2)
+        messages = call.messages
+        captured = sound_card.heard()
+
+    assert [role for role, _, _ in messages[:2]] == ["user", "assistant"]
+    assert messages[0][1]
+    said = " ".join(text for role, text, _ in messages if role == "assistant")
+    found = await recognised(captured)
+    expected = said.lower().replace(",", "").replace(".", "").split()
+    assert errors(expected, found) <= 0.15 * len(expected), (expected, found)
+
+
+async def recognised(captured: Samples) -> list[str]:
+    """The words in what came out of the speaker."""
+    sound = soxr.resample(captured, RATE, 16_000)
+    heard = await hear(PocketsphinxSTT(), sound.astype(np.int16), np.zeros(16_000, np.int16))
+    return " ".join(heard.texts).split()
+
+
+@pytest.mark.parametrize("gain", [-10, -3])
+@pytest.mark.timeout(120 + 90 * MINUTES)
+async def test_an_agent_never_takes_its_own_echo_for_a_caller(
+    gain: int, sound_card: virtual.SoundCard
+) -> None:
+    sound_card.echo(gain, 0.04)
+    async with calling(Wanted(aec=True)) as call:
+        await call.learn()
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + 60 * MINUTES
+        for line in cycle(TALK):
+            await call.session.say(line)
+            if loop.time() > ends:
+                break
+        spoken = len([text for role, text, _ in call.messages if role == "assistant"])
+
+        assert spoken >= 8 * MINUTES
+        assert call.records("pause", "cut", "transcript") == []
+        assert not any(cut for _, _, cut in call.messages)
+
+
+@pytest.mark.parametrize("gain", [None, -10, -3])
+async def test_a_caller_who_speaks_over_the_agent_stops_it(
+    gain: int | None, sound_card: virtual.SoundCard
+) -> None:
+    if gain is not None:
+        sound_card.echo(gain, 0.04)
+    async with calling(Wanted(aec=True)) as call:
+        await call.learn()
+        speech = call.session.say(" ".join(TALK))
+        await call.until(lambda: call.session.agent_state == "speaking")
+        await asyncio.sleep(1.0)
+        sound_card.speak(read_wav(CALLERS / "hums.wav").samples)
+        await call.until(speech.done)
+
+        assert speech.interrupted
+        history = next(text for role, text, cut in call.messages if cut)
+        assert " ".join(TALK).startswith(history.removesuffix("…").rstrip())
