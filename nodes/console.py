@@ -1,8 +1,8 @@
 """A microphone and a loudspeaker for a session: `SoundCard` holds both, and what is between them.
 
-What passes the devices is copied in their threads and looked at in the loop, in the order in which
-it passed: the echo canceller must know what went out before it hears what came in. A device that
-goes away is looked for until there is one again; the conversation waits, and goes on.
+What passes the devices is copied in their threads, with its time in the room, and looked at in the
+loop. A device that goes away is looked for until there is one again; the conversation waits, and
+goes on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ UNREAD: Final = 100  # frames kept for a session that does not read
 LOOKS: Final = 0.5  # seconds between two looks at the devices
 SLOW: Final = 3.0  # seconds after which it is said that the sound system does not answer
 DEAD: Final = 5.0  # seconds of perfect silence that no working microphone gives
-SLIPS: Final = 0.05  # seconds that a stream may be off its own count before it is set anew
+SLIPS: Final = 0.015  # seconds that a stream may be off its own count before it is set anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,17 +223,18 @@ class SoundCard:
         at = self._out.placed(passed)
         if passed.sounding and self._on_agent is not None:
             self._on_agent(at, self._out.at_rate(passed.samples, self.speaker.rate).data)
-        for step in self._out.steps(passed.samples):
-            echo.went_out(step)
+        for number, step in enumerate(self._out.steps(passed.samples)):
+            echo.went_out(at + number * STEP / RATE, step)
 
     def _came_in(self, passed: Passed, echo: Echo) -> None:
         at = self._in.placed(passed)
         self._notice_silence(passed.samples)
         for number, step in enumerate(self._in.steps(passed.samples)):
-            heard = echo.came_in(step)
-            if self._on_user is not None:
-                self._on_user(at + number * STEP / RATE, heard)
-            self.microphone.hear(heard)
+            began = at + number * STEP / RATE
+            for then, heard in echo.came_in(began, step):
+                if self._on_user is not None:
+                    self._on_user(then, heard)
+                self.microphone.hear(heard)
 
     def _notice_silence(self, samples: Samples) -> None:
         """A microphone that is muted or forbidden gives zeros and no error."""

@@ -7,13 +7,12 @@ it has, and where it is switched off, the microphone is not listened to while th
 
 from __future__ import annotations
 
+from collections import deque
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from livekit import rtc
-
-from antiphon.nodes.local.vad import Detector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +22,15 @@ if TYPE_CHECKING:
 RATE: Final = 16_000  # Hz, of everything here
 DELAY: Final = 60  # milliseconds from speaker to microphone: a first guess, it finds out by itself
 STEP: Final = 160  # samples: the canceller takes 10 ms at a time
+LEAD: Final = 0.02  # seconds that the canceller knows a sound before it can be heard
+APART: Final = 0.015  # seconds by which a step may be off its time
+WAITING: Final = 1000  # steps for the speaker that the microphone has not caught up with
 LINGERS: Final = 35  # steps that a sound goes on in the room and in the devices
-LEARNS: Final = 100  # steps of the agent's voice, in which none of it may get through
+LEARNS: Final = 100  # steps of the agent's voice of which none may come through
+DOUBT: Final = 15  # steps: nothing that is shorter is anybody
+SURE: Final = 10  # of them, which must be loud
+STAYS: Final = 0.3  # part of a sound's amplitude: of an echo, less is left
+OPEN: Final = 50  # steps after the last loud one for which all is let through
 RISES: Final = 1.01  # how fast a room's noise is followed upwards, a step
 AUDIBLE: Final = 30.0  # root mean square of a step of sound that counts as such
 
@@ -38,13 +44,16 @@ class Duplex(Enum):
 
 
 class Echo:
-    """`went_out` and `came_in` are told, in order, what passes the devices.
+    """`went_out` and `came_in` are told what passes the devices, and when it is in the room.
 
     `cancels`: with the canceller. `headset`: nothing of the agent's voice reaches the microphone,
     so that there is nothing to cancel. `on_change` is called when `duplex` has changed.
 
-    Mutable state: whether the agent's voice is in the room, and for how long nothing of it has
-    come through the canceller.
+    While the agent sounds, only what stays loud behind the canceller is let through, and then all
+    of it, from `DOUBT` before: what is left of an echo when a device stumbles is short.
+
+    Mutable state: what goes out and when, whether it is in the room, what came in and is in doubt,
+    and since when nothing of the agent's voice has come through.
     """
 
     def __init__(
@@ -63,52 +72,85 @@ class Echo:
             high_pass_filter=True,
             auto_gain_control=True,
         )
-        self._detector = Detector()
+        self._out: deque[tuple[float, Samples]] = deque(maxlen=WAITING)
         self._sounding = 0  # steps for which the agent's voice is still in the room
-        self._without = 0  # steps with it in which nothing was heard of it
+        self._loud: deque[bool] = deque(maxlen=DOUBT)  # whether the last steps stayed so
+        self._held: deque[tuple[float, Samples]] = deque(maxlen=DOUBT)
+        self._open = 0  # steps for which all is let through
+        self._ahead = 0  # steps let through in the place of which there had been silence
+        self._without = 0  # steps of the agent's voice of which nothing came through
         self._floor = AUDIBLE  # root mean square of the room's noise
         self._random = np.random.default_rng(0)
 
-    def went_out(self, samples: Samples) -> None:
-        """10 ms for the speaker, silence included."""
-        if self._cancels:
-            self._module.process_reverse_stream(_frame(samples))
-        if _loudness(samples) > AUDIBLE:
+    def went_out(self, at: float, samples: Samples) -> None:
+        """10 ms for the speaker, silence included, that is heard from `at` seconds on."""
+        self._out.append((at, samples))
+
+    def came_in(self, at: float, samples: Samples) -> list[tuple[float, Samples]]:
+        """10 ms that the microphone heard from `at` seconds on; what is to be heard, and when."""
+        out = self._out_at(at + LEAD)
+        if _loudness(out) > AUDIBLE:
             self._sounding = LINGERS
         elif self._sounding:
             self._sounding -= 1
-
-    def came_in(self, samples: Samples) -> Samples:
-        """10 ms from the microphone; what is to be heard of them."""
         frame = _frame(samples)
         if self._cancels:
+            self._module.process_reverse_stream(_frame(out))
             self._module.set_stream_delay_ms(DELAY)
         self._module.process_stream(frame)
-        if self.duplex is Duplex.LEARNING:
-            self._learn(frame)
-        if self._sounding and self.duplex is not Duplex.FULL:
-            return self._hush()
         cleaned = np.frombuffer(frame.data, np.int16)
-        self._floor = min(_loudness(cleaned), self._floor * RISES)
-        return cleaned
+        loudness = _loudness(cleaned)
+        self._floor = min(loudness, self._floor * RISES)
+        self._loud.append(loudness > max(AUDIBLE, STAYS * _loudness(samples)))
+        return self._heard(at, cleaned)
+
+    def _heard(self, at: float, cleaned: Samples) -> list[tuple[float, Samples]]:
+        """What is let through of a step: all of it, none, or also what was held before it."""
+        if not self._sounding or (self.duplex is Duplex.FULL and not self._cancels):
+            self._held.clear()
+            return [(at, cleaned)]
+        if self.duplex is Duplex.HALF:
+            return [(at, self._hush())]
+
+        if sum(self._loud) >= SURE or (self._open and self._loud[-1]):
+            self._open = OPEN
+        elif self._open:
+            self._open -= 1
+        if self.duplex is Duplex.LEARNING:
+            self._learn()
+            return [(at, self._hush())]
+        self._held.append((at, cleaned))
+        if self._open:
+            let_through = list(self._held)
+            self._held.clear()
+            self._ahead += len(let_through) - 1
+            return let_through
+        if self._ahead:  # the silence for this step has been given
+            self._ahead -= 1
+            return []
+        return [(at, self._hush())]
+
+    def _learn(self) -> None:
+        self._without = 0 if self._open else self._without + 1
+        if self._without >= LEARNS:
+            self.duplex = Duplex.FULL
+            self._on_change(self.duplex)
+
+    def _out_at(self, at: float) -> Samples:
+        """What the speaker plays at that time; what is late, or was lost on the way, is silence.
+
+        The order in which both devices' threads are served says little on a busy machine.
+        """
+        while self._out and self._out[0][0] < at - APART:
+            self._out.popleft()
+        if not self._out or self._out[0][0] > at + APART:
+            return np.zeros(STEP, np.int16)
+        return self._out.popleft()[1]
 
     def _hush(self) -> Samples:
         """The room as it sounds when nobody speaks: after no sound at all, a breath is an onset."""
         noise = self._random.standard_normal(STEP) * min(self._floor, AUDIBLE)
         return noise.astype(np.int16)
-
-    def _learn(self, frame: rtc.AudioFrame) -> None:
-        """Its own voice must stay unheard for a while, to the same ears that would stop for it.
-
-        They begin to hear between two sounds: in the middle of one, what little is left of it is
-        new to them, and an onset.
-        """
-        self._detector.edges(frame)
-        if self._sounding:
-            self._without = 0 if self._detector.speaking else self._without + 1
-        elif self._without >= LEARNS:
-            self.duplex = Duplex.FULL
-            self._on_change(self.duplex)
 
 
 def _frame(samples: Samples) -> rtc.AudioFrame:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import numpy as np
@@ -26,6 +27,7 @@ Samples: TypeAlias = NDArray[np.int16]
 BLOCK: Final = 0.01  # seconds
 # Seconds that lie in the device and cannot be taken back; a Python callback needs some.
 LATENCY: Final = 0.03
+CLOCKS: Final = 200  # blocks by which two clocks are compared
 STALLS: Final = 3.0  # seconds without a block after which a device counts as gone
 FARTHEST: Final = 1.0  # seconds: a device that says more about its latency says nothing
 
@@ -78,7 +80,7 @@ class PortAudio:
 
         def callback(data: Any, samples: int, times: Any, status: Any) -> None:
             later = times.outputBufferDacTime - times.currentTime
-            at = stream.asked(status) + (later if 0.0 < later < FARTHEST else LATENCY)
+            at = stream.asked(times, status) + (later if 0.0 < later < FARTHEST else LATENCY)
             if stream.channels == 1:
                 fill(np.frombuffer(data, np.int16), at)
                 return
@@ -94,7 +96,7 @@ class PortAudio:
 
         def callback(data: Any, samples: int, times: Any, status: Any) -> None:
             ago = times.currentTime - times.inputBufferAdcTime
-            at = stream.asked(status) - (ago if 0.0 < ago < FARTHEST else LATENCY)
+            at = stream.asked(times, status) - (ago if 0.0 < ago < FARTHEST else LATENCY)
             take(np.frombuffer(data, np.int16)[:: stream.channels].copy(), at)
 
         stream.open(callback)
@@ -102,7 +104,10 @@ class PortAudio:
 
 
 class _Stream:
-    """One direction of one device. Mutable state: when the last block was asked for."""
+    """One direction of one device.
+
+    Mutable state: when the last block was asked for, and how far its clock was from ours of late.
+    """
 
     def __init__(self, side: Side, device: Device, rate: int) -> None:
         self.rate = rate
@@ -110,6 +115,7 @@ class _Stream:
         self._side = side
         self._device = device
         self._last = 0.0
+        self._apart: deque[float] = deque(maxlen=CLOCKS)
         self._stream: Any = None
 
     def open(self, callback: Callable[[Any, int, Any, Any], None]) -> None:
@@ -140,12 +146,17 @@ class _Stream:
         assert refused is not None
         raise devices.explained(refused, self._device, self._side) from refused
 
-    def asked(self, status: Any) -> float:
-        """The device wants a block, or brings one; the time at which it does."""
+    def asked(self, times: Any, status: Any) -> float:
+        """The device wants a block, or brings one; when it said so, by `time.monotonic`.
+
+        PortAudio has a clock of its own, and read it before this thread had to wait for Python.
+        The shortest wait of late tells how far apart the two clocks are.
+        """
         if status:
             logger.debug("the %s was late: %s", devices.NAMES[self._side], status)
         self._last = time.monotonic()
-        return self._last
+        self._apart.append(self._last - times.currentTime)
+        return float(times.currentTime) + min(self._apart)
 
     def alive(self) -> bool:
         return bool(self._stream.active) and time.monotonic() - self._last < STALLS
