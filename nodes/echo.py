@@ -29,6 +29,9 @@ LINGERS: Final = 35  # steps that a sound goes on in the room and in the devices
 LEARNS: Final = 100  # steps of the agent's voice of which none may come through
 DOUBT: Final = 15  # steps: nothing that is shorter is anybody
 SURE: Final = 10  # of them, which must be loud
+LATEST: Final = 20  # steps after which an echo is looked for no more
+ALIKE: Final = 0.6  # correlation with what was sent from which on a sound is its echo
+EVERY: Final = 5  # steps after which somebody who is heard is compared with it again
 STAYS: Final = 0.3  # part of a sound's amplitude: of an echo, less is left
 OPEN: Final = 50  # steps after the last loud one for which all is let through
 RISES: Final = 1.01  # how fast a room's noise is followed upwards, a step
@@ -75,6 +78,9 @@ class Echo:
         self._out: deque[tuple[float, Samples]] = deque(maxlen=WAITING)
         self._sounding = 0  # steps for which the agent's voice is still in the room
         self._loud: deque[bool] = deque(maxlen=DOUBT)  # whether the last steps stayed so
+        self._cleaned: deque[Samples] = deque(maxlen=DOUBT)
+        self._sent: deque[Samples] = deque(maxlen=DOUBT + LATEST)
+        self._looks = 0
         self._held: deque[tuple[float, Samples]] = deque(maxlen=DOUBT)
         self._open = 0  # steps for which all is let through
         self._ahead = 0  # steps let through in the place of which there had been silence
@@ -101,6 +107,8 @@ class Echo:
         cleaned = np.frombuffer(frame.data, np.int16)
         loudness = _loudness(cleaned)
         self._floor = min(loudness, self._floor * RISES)
+        self._cleaned.append(cleaned)
+        self._sent.append(out)
         self._loud.append(loudness > max(AUDIBLE, STAYS * _loudness(samples)))
         return self._heard(at, cleaned)
 
@@ -112,7 +120,7 @@ class Echo:
         if self.duplex is Duplex.HALF:
             return [(at, self._hush())]
 
-        if sum(self._loud) >= SURE or (self._open and self._loud[-1]):
+        if sum(self._loud) >= SURE and not self._echoes():
             self._open = OPEN
         elif self._open:
             self._open -= 1
@@ -129,6 +137,26 @@ class Echo:
             self._ahead -= 1
             return []
         return [(at, self._hush())]
+
+    def _echoes(self) -> bool:
+        """What has stayed loud is the agent's voice all the same.
+
+        The canceller takes a second to follow an echo that has become quicker. Looked at when
+        there is enough of it, and not at every step.
+        """
+        self._looks = (self._looks + 1) % EVERY
+        if self._looks and self._open:
+            return False
+        heard = np.concatenate(self._cleaned).astype(np.float32)
+        sent = np.concatenate(self._sent).astype(np.float32)
+        if len(sent) <= len(heard):
+            return False
+        size = 2 * len(sent)
+        spectrum = np.fft.rfft(sent, size) * np.conj(np.fft.rfft(heard, size))
+        alike = np.fft.irfft(spectrum, size)[: len(sent) - len(heard) + 1]
+        before = np.concatenate([[0.0], np.cumsum(np.square(sent, dtype=np.float64))])
+        power = (before[len(heard) :] - before[: -len(heard)]) * float(heard.dot(heard))
+        return bool((np.abs(alike) > ALIKE * np.sqrt(power) + 1.0).any())
 
     def _learn(self) -> None:
         self._without = 0 if self._open else self._without + 1

@@ -1,0 +1,174 @@
+"""`antiphon doctor`: what this machine has for a conversation, and what brings the rest.
+
+A line for each piece. The status is 0 only if a spoken conversation could be held right now, with
+the built-in engines at least.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from antiphon.nodes import devices, sound_check
+from antiphon.nodes.local import espeak, flite, stt, vad
+from antiphon.nodes.portaudio import Driver, PortAudio
+from antiphon.pipeline.errors import NodeUnavailable, NoSound
+from antiphon.version import __version__
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator, Mapping
+
+OLDEST: Final = (3, 11)
+PACKAGES: Final = ("livekit-agents", "livekit", "numpy", "soxr", "sounddevice")
+KEYS: Final = (
+    *("LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"),
+    *("GOOGLE_API_KEY", "GROQ_API_KEY", "DEEPGRAM_API_KEY", "ASSEMBLYAI_API_KEY"),
+    *("CARTESIA_API_KEY", "ELEVEN_API_KEY"),
+)
+PATIENCE: Final = 3.0  # seconds for a server to answer
+SPOKEN: Final = 2.0  # seconds recorded and played on request
+FAINT: Final = -50.0  # dBFS: nobody spoke, or not into this microphone
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One piece: `there`, or missing with what `helps`; a conversation needs it, or does not."""
+
+    what: str
+    there: bool = True
+    helps: str = ""
+    needed: bool = True
+
+    def __str__(self) -> str:
+        mark = "ok" if self.there else "missing" if self.needed else "note"
+        return f"  {mark:8} {self.what}" + (f": {self.helps}" if self.helps else "")
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """What may follow `antiphon doctor`."""
+    parser.add_argument(
+        "--sound", action="store_true", help="record two seconds, and play them back"
+    )
+
+
+def run(*, sound: bool, say: Callable[[str], None], driver: Driver | None = None) -> int:
+    """Look at everything, say it, and return the exit status."""
+    fit = True
+    for finding in examined(os.environ, driver or PortAudio(), sound=sound, say=say):
+        say(str(finding))
+        fit = fit and (finding.there or not finding.needed)
+    say("a conversation can be held" if fit else "no conversation can be held yet")
+    return 0 if fit else 1
+
+
+def examined(
+    environment: Mapping[str, str], driver: Driver, *, sound: bool, say: Callable[[str], None]
+) -> Iterator[Finding]:
+    """Everything, one after the other."""
+    yield _python()
+    yield from _packages()
+    yield from _sound(driver)
+    if sound:
+        yield _heard(driver, say)
+    yield from _engines()
+    yield from _keys(environment)
+    yield _server(environment.get("LIVEKIT_URL", ""))
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] >= OLDEST:
+        return Finding(f"Python {version}, antiphon {__version__}")
+    newer = by_system("sudo apt install python3", "brew install python", "winget install Python")
+    return Finding(f"Python {version} is older than 3.11", False, newer)
+
+
+def _packages() -> Iterator[Finding]:
+    for name in PACKAGES:
+        try:
+            yield Finding(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            extra = "'antiphon[console]'" if name == "sounddevice" else "antiphon"
+            yield Finding(name, False, f"pip install {extra}")
+
+
+def _sound(driver: Driver) -> Iterator[Finding]:
+    for side in devices.SIDES:
+        try:
+            device = sound_check.opens(driver, side)
+        except NoSound as error:
+            yield Finding(devices.NAMES[side], False, str(error))
+        else:
+            yield Finding(f"{devices.NAMES[side]}: {device.number} {device.name}")
+
+
+def _heard(driver: Driver, say: Callable[[str], None]) -> Finding:
+    try:
+        say(f"  speak    for {SPOKEN:g} seconds, then listen to yourself")
+        samples = sound_check.recorded(driver, SPOKEN)
+        sound_check.played(driver, samples)
+    except NoSound as error:
+        return Finding("recording", False, str(error))
+    level = sound_check.level(samples)
+    what = f"recorded and played, {level:.0f} dBFS at the loudest"
+    if level > FAINT:
+        return Finding(what)
+    return Finding(f"{what}: nobody spoke, or it is muted", False, f"else {devices.permit()}")
+
+
+def _engines() -> Iterator[Finding]:
+    yield _engine("hearing that somebody speaks: webrtcvad", vad.available)
+    yield _engine("recognising what was said: pocketsphinx", stt.available)
+    voices = [
+        _engine("voice: flite", flite.available),
+        _engine("voice: espeak-ng", espeak.available),
+    ]
+    if any(voice.there for voice in voices):
+        yield from (voice for voice in voices if voice.there)
+    else:
+        yield voices[1]
+
+
+def _engine(what: str, available: Callable[[], None]) -> Finding:
+    try:
+        available()
+    except NodeUnavailable as error:
+        return Finding(what, False, str(error))
+    return Finding(what)
+
+
+def _keys(environment: Mapping[str, str]) -> Iterator[Finding]:
+    there = [name for name in KEYS if environment.get(name)]
+    if there:
+        yield Finding(f"keys in the environment: {', '.join(there)}")
+    lacking = ", ".join(name for name in KEYS if name not in there)
+    if lacking:
+        why = "only models that ask for one need it"
+        yield Finding(f"no {lacking}", False, why, needed=False)
+
+
+def _server(url: str) -> Finding:
+    """Whether whoever is at LIVEKIT_URL takes a connection; the console needs no server."""
+    if not url:
+        return Finding("no LIVEKIT_URL", False, "`antiphon dev` and `start` need it", needed=False)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme in ("wss", "https") else 80)
+        if not parts.hostname:
+            raise ValueError("no host is named in it")
+        socket.create_connection((parts.hostname, port), PATIENCE).close()
+    except (OSError, ValueError) as error:
+        why = f"{error}; it looks like wss://your-project.livekit.cloud"
+        return Finding("LIVEKIT_URL cannot be reached", False, why, needed=False)
+    return Finding(f"LIVEKIT_URL answers: {parts.hostname}")
+
+
+def by_system(debian: str, macos: str, windows: str) -> str:
+    """The command for this system."""
+    return {"darwin": macos, "win32": windows}.get(sys.platform, debian)
