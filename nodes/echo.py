@@ -23,14 +23,16 @@ RATE: Final = 16_000  # Hz, of everything here
 DELAY: Final = 60  # milliseconds from speaker to microphone: a first guess, it finds out by itself
 STEP: Final = 160  # samples: the canceller takes 10 ms at a time
 LEAD: Final = 0.02  # seconds that the canceller knows a sound before it can be heard
-APART: Final = 0.015  # seconds by which a step may be off its time
+APART: Final = 0.015  # seconds by which a step may be off its time before it is left out
+NEAREST: Final = 0.005  # seconds by which the next one then is
 WAITING: Final = 1000  # steps for the speaker that the microphone has not caught up with
 LINGERS: Final = 35  # steps that a sound goes on in the room and in the devices
 LEARNS: Final = 100  # steps of the agent's voice of which none may come through
 DOUBT: Final = 15  # steps: nothing that is shorter is anybody
+PART: Final = 5  # steps compared with what was sent, at a time
 SURE: Final = 10  # of them, which must be loud
 LATEST: Final = 20  # steps after which an echo is looked for no more
-ALIKE: Final = 0.6  # correlation with what was sent from which on a sound is its echo
+ALIKE: Final = 0.85  # correlation with what was sent from which on a sound is its echo
 EVERY: Final = 5  # steps after which somebody who is heard is compared with it again
 STAYS: Final = 0.3  # part of a sound's amplitude: of an echo, less is left
 OPEN: Final = 50  # steps after the last loud one for which all is let through
@@ -78,7 +80,7 @@ class Echo:
         self._out: deque[tuple[float, Samples]] = deque(maxlen=WAITING)
         self._sounding = 0  # steps for which the agent's voice is still in the room
         self._loud: deque[bool] = deque(maxlen=DOUBT)  # whether the last steps stayed so
-        self._cleaned: deque[Samples] = deque(maxlen=DOUBT)
+        self._raw: deque[Samples] = deque(maxlen=DOUBT)
         self._sent: deque[Samples] = deque(maxlen=DOUBT + LATEST)
         self._looks = 0
         self._held: deque[tuple[float, Samples]] = deque(maxlen=DOUBT)
@@ -107,7 +109,7 @@ class Echo:
         cleaned = np.frombuffer(frame.data, np.int16)
         loudness = _loudness(cleaned)
         self._floor = min(loudness, self._floor * RISES)
-        self._cleaned.append(cleaned)
+        self._raw.append(samples)
         self._sent.append(out)
         self._loud.append(loudness > max(AUDIBLE, STAYS * _loudness(samples)))
         return self._heard(at, cleaned)
@@ -139,24 +141,22 @@ class Echo:
         return [(at, self._hush())]
 
     def _echoes(self) -> bool:
-        """What has stayed loud is the agent's voice all the same.
+        """What has stayed loud is the agent's voice all the same: there is nothing else in it.
 
-        The canceller takes a second to follow an echo that has become quicker. Looked at when
-        there is enough of it, and not at every step.
+        The canceller takes a second or two to follow an echo that has become quicker.
         """
         self._looks = (self._looks + 1) % EVERY
         if self._looks and self._open:
             return False
-        heard = np.concatenate(self._cleaned).astype(np.float32)
-        sent = np.concatenate(self._sent).astype(np.float32)
-        if len(sent) <= len(heard):
+        if len(self._sent) < LATEST + DOUBT:
             return False
-        size = 2 * len(sent)
-        spectrum = np.fft.rfft(sent, size) * np.conj(np.fft.rfft(heard, size))
-        alike = np.fft.irfft(spectrum, size)[: len(sent) - len(heard) + 1]
-        before = np.concatenate([[0.0], np.cumsum(np.square(sent, dtype=np.float64))])
-        power = (before[len(heard) :] - before[: -len(heard)]) * float(heard.dot(heard))
-        return bool((np.abs(alike) > ALIKE * np.sqrt(power) + 1.0).any())
+        raw, sent = list(self._raw), list(self._sent)
+        # A device that stumbles spoils one part of them.
+        echoes = [
+            _part_of(sent[at : at + LATEST + PART], raw[at : at + PART])
+            for at in range(0, DOUBT, PART)
+        ]
+        return sum(echoes) >= len(echoes) - 1
 
     def _learn(self) -> None:
         self._without = 0 if self._open else self._without + 1
@@ -169,8 +169,9 @@ class Echo:
 
         The order in which both devices' threads are served says little on a busy machine.
         """
-        while self._out and self._out[0][0] < at - APART:
-            self._out.popleft()
+        if self._out and self._out[0][0] < at - APART:
+            while self._out and self._out[0][0] < at - NEAREST:
+                self._out.popleft()
         if not self._out or self._out[0][0] > at + APART:
             return np.zeros(STEP, np.int16)
         return self._out.popleft()[1]
@@ -179,6 +180,18 @@ class Echo:
         """The room as it sounds when nobody speaks: after no sound at all, a breath is an onset."""
         noise = self._random.standard_normal(STEP) * min(self._floor, AUDIBLE)
         return noise.astype(np.int16)
+
+
+def _part_of(sent: list[Samples], raw: list[Samples]) -> bool:
+    """`raw` is but some stretch of `sent`, at whatever loudness."""
+    long = np.concatenate(sent).astype(np.float32)
+    short = np.concatenate(raw).astype(np.float32)
+    size = 2 * len(long)
+    spectrum = np.fft.rfft(long, size) * np.conj(np.fft.rfft(short, size))
+    alike = np.fft.irfft(spectrum, size)[: len(long) - len(short) + 1]
+    energy = np.concatenate([[0.0], np.cumsum(np.square(long, dtype=np.float64))])
+    power = (energy[len(short) :] - energy[: -len(short)]) * float(short.dot(short))
+    return bool((np.abs(alike) > ALIKE * np.sqrt(power) + 1.0).any())
 
 
 def _frame(samples: Samples) -> rtc.AudioFrame:
