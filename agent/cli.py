@@ -1,6 +1,8 @@
 """The command `antiphon`, and `cli.run_app(server)` for programs that are run themselves.
 
-    antiphon console FILE [--wav FILE ...] [--fast] [--local] [--text] [--out DIR] [--debug]
+    antiphon console FILE [--wav FILE ... | --text] [--fast] [--local] [--out DIR] [--debug]
+                          [--microphone DEVICE] [--speaker DEVICE] [--no-aec] [--list-devices]
+    antiphon doctor [--sound]
     antiphon start|dev|connect FILE [...]     see `serving`
     python FILE console|start|dev|connect [...]
 
@@ -17,7 +19,6 @@ import logging
 import multiprocessing
 import os
 import sys
-import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout, suppress
@@ -26,11 +27,9 @@ from typing import TYPE_CHECKING, Final, NoReturn, TextIO, cast
 
 from livekit.agents import AgentServer, WorkerOptions
 
-from antiphon import serving, signals
-from antiphon.console import Call, Console, Ending, Line, left_by
-from antiphon.nodes.callers import FRAME, RATE
+from antiphon import line, serving, signals
+from antiphon.console import Call, Console, Ending, left_by
 from antiphon.nodes.models import LOCAL_ONLY
-from antiphon.nodes.wav import open_wav
 from antiphon.pipeline.clock import VirtualTimeLoop
 from antiphon.pipeline.errors import AntiphonError, UsageError
 from antiphon.pipeline.refused import Deadlock, Livelock
@@ -40,11 +39,10 @@ from antiphon.screen import Printed, Screen
 from antiphon.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-LATER: Final = ("download-files", "web", "replay", "doctor", "bench")
+LATER: Final = ("download-files", "web", "replay", "bench")
 LEAVES_WITHIN: Final = 0.3  # seconds a thread of the program's may hold the exit
-CALLER: Final = Path(__file__).resolve().parents[1] / "samples" / "callers" / "hello.wav"
 
 
 def main() -> None:
@@ -74,6 +72,8 @@ def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
         if given.command in serving.COMMANDS:
             serving.serve(given, server)
             ending = Ending(0)
+        elif given.command == "doctor":
+            ending = Ending(_doctor(given))
         else:
             with heeding.heeded(), _logging(screen, debug=given.debug):
                 ending = _console(given, server, screen, heeding)
@@ -100,16 +100,15 @@ def _parser(*, own: bool) -> argparse.ArgumentParser:
             "file", type=Path, metavar="FILE", help="a program with an AgentServer"
         )
     add = console.add_argument
-    caller = console.add_mutually_exclusive_group()
-    caller.add_argument(
-        *("--wav",), action="append", metavar="FILE", help="speak this file as the caller; repeat"
-    )
-    caller.add_argument("--text", action="store_true", help="write to it, a line a turn; no sound")
+    line.options(console)
     add("--fast", action="store_true", help="on a virtual clock, not in real time")
     add("--local", action="store_true", help="use the built-in engines, whatever it names")
     add("--out", type=Path, metavar="DIR", help="write the record of the call there")
     add("--debug", action="store_true", help="show logs and tracebacks")
     serving.add_commands(commands, own=own)
+    doctor = commands.add_parser("doctor", help="say what this machine lacks for a conversation")
+    doctor.add_argument("--sound", action="store_true", help="record and play for two seconds each")
+    doctor.set_defaults(debug=False)
     for name in LATER:
         later = commands.add_parser(name)  # without a help text it is not listed
         later.add_argument("rest", nargs=argparse.REMAINDER)
@@ -117,23 +116,29 @@ def _parser(*, own: bool) -> argparse.ArgumentParser:
     return parser
 
 
+def _doctor(given: argparse.Namespace) -> int:
+    from antiphon import doctor  # which looks at engines that a call may not need
+
+    return doctor.run(sound=given.sound, say=print)
+
+
 def _console(
     given: argparse.Namespace, server: AgentServer | None, screen: Screen, heeding: signals.Signals
 ) -> Ending:
     if given.command != "console":
-        there = ", ".join(("console", *serving.COMMANDS))
+        there = ", ".join(("console", "doctor", *serving.COMMANDS))
         raise UsageError(f"`{given.command}` is not there yet; there is: {there}")
-    line = _line(given, screen)
+    calling = line.asked_for(given, screen)
     local = LOCAL_ONLY.set(given.local)
     try:
         program = given.file if server is None else Path(sys.argv[0])
         server = load(program) if server is None else server
         record = None
         if given.out is not None:
-            record = CallRecord(given.out, sound=line.lines is None)
+            record = CallRecord(given.out, sound=calling.lines is None)
         try:
             with redirect_stdout(cast("TextIO", Printed(screen, sys.stdout))):
-                ending = _held(Call(server, program, line, screen, record), heeding)
+                ending = _held(Call(server, program, calling, screen, record), heeding)
         finally:
             if record is not None:
                 record.close()
@@ -142,19 +147,6 @@ def _console(
     if record is not None:
         screen.notice(f"the record is in {given.out}: {', '.join(record.written())}")
     return ending
-
-
-def _line(given: argparse.Namespace, screen: Screen) -> Line:
-    if given.text:
-        lines = _stdin_in_turn if given.fast else _stdin
-        return Line(lines=lines, hasty=sys.stdin.isatty(), fast=given.fast)
-    files = given.wav
-    if not files:
-        if not CALLER.exists():
-            raise UsageError("there is no microphone here yet: give --wav FILE, or --text")
-        screen.notice(f"no microphone here yet, and no --wav or --text: {CALLER.name} calls")
-        files = [CALLER]
-    return Line(tuple(open_wav(file, RATE, FRAME) for file in files), fast=given.fast)
 
 
 def _held(call: Call, heeding: signals.Signals) -> Ending:
@@ -189,30 +181,6 @@ def _held(call: Call, heeding: signals.Signals) -> Ending:
                 with suppress(SystemExit):  # the same again, from another task
                     runner.run(console.resume())
         return ending
-
-
-async def _stdin_in_turn() -> AsyncIterator[str]:
-    """Lines of standard input; virtual time stands while one is waited for."""
-    loop = asyncio.get_running_loop()
-    while line := await loop.run_in_executor(None, sys.stdin.readline):
-        if line.strip():
-            yield line.strip()
-
-
-async def _stdin() -> AsyncIterator[str]:
-    """Lines of standard input, read in a thread that nobody has to wait for."""
-    loop = asyncio.get_running_loop()
-    lines: asyncio.Queue[str] = asyncio.Queue()
-
-    def read() -> None:
-        for line in iter(sys.stdin.readline, ""):
-            loop.call_soon_threadsafe(lines.put_nowait, line)
-        loop.call_soon_threadsafe(lines.put_nowait, "")
-
-    threading.Thread(target=read, name="stdin", daemon=True).start()
-    while line := await lines.get():
-        if line.strip():
-            yield line.strip()
 
 
 class _OneLine(logging.Formatter):

@@ -21,7 +21,8 @@ from antiphon.hooks import called
 from antiphon.lifecycle import CONSOLE
 from antiphon.nodes import local
 from antiphon.nodes.callers import RATE, RecordedCaller
-from antiphon.nodes.outputs import DEFAULT_RATE, Paced
+from antiphon.nodes.console import SoundCard
+from antiphon.nodes.outputs import DEFAULT_RATE, Paced, Speaker
 from antiphon.pipeline.errors import AntiphonError
 from antiphon.pipeline.left_behind import STRAYS, Strays
 from antiphon.pipeline.streams import Scope
@@ -32,9 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from livekit.agents import AgentServer, JobContext
+    from livekit.agents import AgentServer, JobContext, io
 
-    from antiphon.nodes.wav import Samples, WavSource
+    from antiphon.line import Line
+    from antiphon.nodes.wav import Samples
     from antiphon.pipeline import timeline
     from antiphon.record import CallRecord
     from antiphon.screen import Screen
@@ -57,16 +59,6 @@ class Ending:
     why: str = ""
     error: BaseException | None = None
     reason: str = ""  # for the program's shutdown callbacks
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Who calls: recordings, one after the other, or lines of text; `fast` on virtual time."""
-
-    recordings: tuple[WavSource, ...] = ()
-    lines: Callable[[], AsyncIterator[str]] | None = None
-    hasty: bool = False  # a new line of text does not wait for the answer to the last
-    fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +89,7 @@ class Console:
         self._session: AgentSession[Any] | None = None
         self._caller: RecordedCaller | None = None
         self._speaker: Paced | None = None
+        self._card: SoundCard | None = None
         loop = asyncio.get_running_loop()
         self._started: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[Ending] = loop.create_future()
@@ -112,6 +105,7 @@ class Console:
             async with network, Scope("console", self._strays) as scope:
                 with blamed(self._program, "failed in setup_fnc"):
                     job.set_up(self._server)
+                await self._open(scope)
                 scope.start("entry point", self._enter(job, self._entry))
                 scope.start("caller", self._call())
                 await asyncio.wait([self._ended])
@@ -164,16 +158,28 @@ class Console:
             self._connect(session)
         self._started.set_result(None)
 
+    async def _open(self, scope: Scope) -> None:
+        """Open microphone and speaker; raises NoSound."""
+        if (wanted := self._line.microphone) is not None:
+            say, heard = self._screen.notice, (self._heard_agent, self._heard_user)
+            self._card = SoundCard(scope, wanted, say=say, on_agent=heard[0], on_user=heard[1])
+            await self._card.open()
+
     def _connect(self, session: AgentSession[Any]) -> None:
+        output, session.input.audio = self._ends(session)
+        session.output.audio = output
+        if self._record is not None:
+            self._record.begin(session.timeline.start, output.rate)
+
+    def _ends(self, session: AgentSession[Any]) -> tuple[Speaker, io.AudioInput]:
+        if self._card is not None:
+            return self._card.speaker, self._card.microphone
         voice = session.current_agent.tts
         # No lower than the caller's: the record has one rate for both.
         rate = max(RATE, voice.sample_rate if voice is not None else DEFAULT_RATE)
         self._speaker = Paced(rate=rate, on_played=self._heard_agent)
         self._caller = RecordedCaller(self._heard_user)
-        session.output.audio = self._speaker
-        session.input.audio = self._caller
-        if self._record is not None:
-            self._record.begin(session.timeline.start, rate)
+        return self._speaker, self._caller
 
     def _heard_agent(self, at: float, pcm: memoryview) -> None:
         if self._record is not None:
@@ -239,6 +245,8 @@ class Console:
             await self._write(session, self._line.lines)
         elif (caller := self._caller) is not None:
             await self._speak(session, caller)
+        else:
+            await asyncio.wait([self._ended])  # whoever is at the microphone hangs up
         self.end(Ending(0))
 
     async def _speak(self, session: AgentSession[Any], caller: RecordedCaller) -> None:
@@ -293,6 +301,9 @@ class Console:
                 session.options.session_close_transcript_timeout = 0.2
             closing = scope.start("close", session.aclose())
             await asyncio.wait([closing], timeout=0.4 if hurried else 15.0)
+        if self._card is not None:
+            closing_card = scope.start("close sound card", self._card.close())
+            await asyncio.wait([closing_card], timeout=0.3 if hurried else 3.0)
         if self._speaker is not None:
             self._speaker.held()  # what was played until now reaches the record
         leaving = scope.start(

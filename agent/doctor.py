@@ -21,7 +21,6 @@ from antiphon.pipeline.errors import NodeUnavailable, NoSound
 from antiphon.version import __version__
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterator, Mapping
 
 OLDEST: Final = (3, 11)
@@ -48,13 +47,6 @@ class Finding:
     def __str__(self) -> str:
         mark = "ok" if self.there else "missing" if self.needed else "note"
         return f"  {mark:8} {self.what}" + (f": {self.helps}" if self.helps else "")
-
-
-def options(parser: argparse.ArgumentParser) -> None:
-    """What may follow `antiphon doctor`."""
-    parser.add_argument(
-        "--sound", action="store_true", help="record two seconds, and play them back"
-    )
 
 
 def run(*, sound: bool, say: Callable[[str], None], driver: Driver | None = None) -> int:

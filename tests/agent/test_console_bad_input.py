@@ -245,7 +245,8 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_commands_of_later_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["web", "program.py"]) == 1
-    said = "antiphon: `web` is not there yet; there is: console, start, dev, connect\n"
+    there = "console, doctor, start, dev, connect"
+    said = f"antiphon: `web` is not there yet; there is: {there}\n"
     assert capsys.readouterr().err == said
 
 
