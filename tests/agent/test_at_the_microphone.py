@@ -168,3 +168,26 @@ async def test_a_caller_who_speaks_over_the_agent_stops_it(
         assert speech.interrupted
         history = next(text for role, text, cut in call.messages if cut)
         assert " ".join(TALK).startswith(history.removesuffix("…").rstrip())
+
+
+def slam() -> Samples:
+    """A low thud with a crack at its beginning."""
+    at = np.arange(6400) / 16_000
+    thud = np.sin(2 * np.pi * 70 * at) * np.exp(-at * 14) * 18_000
+    thud[:200] += np.random.default_rng(2).standard_normal(200) * 6000
+    return thud.clip(-32_000, 32_000).astype(np.int16)
+
+
+async def test_a_slammed_door_does_not_end_a_reply(sound_card: virtual.SoundCard) -> None:
+    sound_card.echo(-10, 0.04)
+    async with calling(Wanted(aec=True)) as call:
+        await call.learn()
+        speech = call.session.say(" ".join(TALK))
+        await call.until(lambda: call.session.agent_state == "speaking")
+        sound_card.speak(np.concatenate([np.zeros(16_000, np.int16), slam()]))
+        await call.until(speech.done)
+
+        assert not speech.interrupted
+        assert [text for role, text, _ in call.messages if role == "assistant"][-1] == " ".join(
+            TALK
+        )
