@@ -28,7 +28,6 @@ HEADSETS: Final = ("headset", "headphone", "airpods", "earbud", "earphone", "bud
 UNANTICIPATED: Final = -9999
 CHANNELS: Final = -9998
 RATE: Final = -9997
-INVALID_DEVICE: Final = -9996
 UNAVAILABLE: Final = -9985
 
 
