@@ -105,6 +105,7 @@ class Conversation(Stirring):
         self.machine.rules = self._rules(agent)
         self.line.gap = self.session.options.gap(agent)
         self.unbuilt.tell(self.session, agent, self.options)
+        self.end_of_turn.follow()
         self._set_timer()
 
     def _rules(self, agent: Agent) -> Rules:

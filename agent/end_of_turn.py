@@ -42,10 +42,9 @@ class EndOfTurn:
 
     def hear(self, frame: rtc.AudioFrame) -> None:
         """One frame of the user's audio."""
-        self._follow()
         self.by_sound.hear(frame)
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Ask the detector that the options name now."""
         detector = self._conversation.options["turn_detection"]
         if detector is not self._detector:
@@ -54,7 +53,6 @@ class EndOfTurn:
 
     def note(self, seen: o.Observation) -> None:
         """Ask again when what is known of the turn has changed."""
-        self._follow()
         self.by_sound.note(seen)
         match seen:
             case o.VoiceStarted():

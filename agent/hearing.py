@@ -36,6 +36,7 @@ logger = logging.getLogger("antiphon.hearing")
 LAST_WORDS: Final = 2.0  # seconds that a recogniser which is replaced has for what it heard
 SILENCE_RATE: Final = 16_000  # samples per second
 BEHIND: Final = 30.0  # seconds of audio that may wait for the recogniser
+FEW: Final = 100  # frames, which are less than that
 
 EventType = stt.SpeechEventType
 
@@ -121,7 +122,7 @@ class Hearing:
         if deaf := self._deafness.whole:
             frame = silent(frame)
         if self._audio is not None and not self._audio.ended:
-            if self._audio.size > BEHIND * 1000:
+            if self._audio.size > FEW and self._audio.size * frame.duration > BEHIND:
                 logger.warning("the recogniser is %g s behind; audio is skipped", BEHIND)
                 self._audio.close()
             else:
@@ -179,7 +180,7 @@ class Hearing:
         settings = ModelSettings()
         told = False  # that it ends without a word, which is news once
         while True:
-            self._audio = Stream(10**9, _milliseconds, "stt/audio")
+            self._audio = Stream(10**9, name="stt/audio")
             audio = self._audio
             gave = False
             async with Scope("stt") as scope:
@@ -247,7 +248,3 @@ def _text(event: stt.SpeechEvent) -> str:
 
 def _language(event: stt.SpeechEvent) -> str | None:
     return str(event.alternatives[0].language) or None if event.alternatives else None
-
-
-def _milliseconds(frame: rtc.AudioFrame) -> int:
-    return frame.samples_per_channel * 1000 // frame.sample_rate

@@ -95,6 +95,7 @@ class Run:
         self._prewarm()
         talk.usage.follow(self._agent.models)
         talk.hearing.start()
+        talk.end_of_turn.follow()
         talk.seats.seated(None, self._agent)
         talk.states.agent_is("listening")
         self._session.deliver()

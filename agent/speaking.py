@@ -214,7 +214,9 @@ class Speaking:
 
     def with_gen(self, gen: int | None) -> Reply | None:
         """The reply in that place, if it still has one."""
-        return next((r for r in self._replies if gen is not None and r.gen == gen), None)
+        if gen is None:
+            return None
+        return next((reply for reply in self._replies if reply.gen == gen), None)
 
     def name_of(self, reply: Reply) -> str | None:
         """The id of its handle, while it lives."""

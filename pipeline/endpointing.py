@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from antiphon.pipeline.observations import Score
     from antiphon.pipeline.turn_table import Rules
+
+_MARKS: Final = re.compile(r"[^\w\s']|_")
 
 
 def patience(rules: Rules, score: Score | None) -> float:
@@ -31,6 +34,8 @@ def without_handed(text: str, handed: str) -> str:
     Only a final that *begins with* those words is shortened: when in doubt, words are repeated
     rather than lost.
     """
+    if not handed:
+        return text
     before = plain_words(handed)
     if not before or plain_words(text)[: len(before)] != before:
         return text
@@ -44,5 +49,4 @@ def without_handed(text: str, handed: str) -> str:
 
 def plain_words(text: str) -> list[str]:
     """The words of a transcript without case and marks."""
-    kept = "".join(c.lower() if c.isalnum() or c.isspace() or c == "'" else " " for c in text)
-    return kept.split()
+    return _MARKS.sub(" ", text).lower().split()

@@ -94,7 +94,7 @@ class Evidence:
 
     def counts(self, rules: Rules, *, voiced: bool) -> bool:
         """May these words end a reply? While the user is `voiced` more of them may come."""
-        if self.answers:
+        if self.answers or not self.text:
             return bool(self.text)
         more = voiced and bool(self.words.interim)
         return counts(self.text, rules.min_words, self.language, unfinished=more)

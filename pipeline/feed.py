@@ -118,6 +118,8 @@ class Feed:
         while not isinstance(thought, Flush):
             chunker.push(thought, now)
             if not self._thoughts.waiting:
+                if self._thoughts.spent:
+                    self._end(chunker, None)
                 return
             thought = self._thoughts.take_nowait()
         self._segment_ended = True

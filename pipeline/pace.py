@@ -71,4 +71,4 @@ def _rest(word: str) -> float:
 
 def letters(text: str) -> int:
     """How many letters and digits there are."""
-    return sum(c.isalnum() for c in text)
+    return sum(map(str.isalnum, text))

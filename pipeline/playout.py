@@ -69,7 +69,7 @@ class Playout:
         self.state = Mouth.OPEN
         self.sent = 0
         self._output = output
-        self._on_sound: Callable[[], None] | None = on_sound  # called once, before the first sample
+        self._on_sound: Callable[[], None] | None = on_sound  # called once, after the first sample
         self._tail: deque[Sound] = deque()
         self._written: deque[tuple[Sound, int]] = deque()  # the last ones, with the end of each
         self._gate: asyncio.Future[None] | None = None
@@ -156,18 +156,16 @@ class Playout:
         return self._output.held() / self._output.rate if self.sent else 0.0
 
     def _write(self, sound: Sound) -> None:
-        if self._on_sound is not None:
-            on_sound, self._on_sound = self._on_sound, None
-            on_sound()
-            if self.state is not Mouth.OPEN:  # the first sound was news that changed the matter
-                self._tail.appendleft(sound)
-                return
         self._output.write(sound.pcm)
         self.sent += len(sound.pcm)
-        old = self.heard - int(KEPT * self._output.rate)
-        while self._written and self._written[0][1] <= old:
-            self._written.popleft()
+        if len(self._written) > 1:
+            old = self.heard - int(KEPT * self._output.rate)
+            while self._written and self._written[0][1] <= old:
+                self._written.popleft()
         self._written.append((sound, self.sent))
+        if self._on_sound is not None:  # told when it is on its way, and may be cut by whom it told
+            on_sound, self._on_sound = self._on_sound, None
+            on_sound()
 
     def _keep_tail(self) -> None:
         """Take back what the output had not played, to the sample."""

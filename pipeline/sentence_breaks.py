@@ -92,9 +92,10 @@ class Breaks:
         self.provisional.clear()
         self.reach = self._sized
         at = self._judged - self.begin
-        while (token := token_at(self.text, at)) is not None:
-            self._notice_new_line(self.text[at : token.begin])
-            token, following = self._with_its_signs(token)
+        first = token_at(self.text, at)
+        while first is not None:
+            self._notice_new_line(self.text[at : first.begin])
+            token, following = self._with_its_signs(first)
             if not final and (following is None or not self._whole(following)):
                 self._provide(token, following)
                 return
@@ -103,7 +104,7 @@ class Breaks:
             self.settled.append(found)
             self._judged, self._sized, self.reach = found.end, found.size, found.size
             self._pass(self.text[at : token.stop], found.grade, core)
-            at = token.stop
+            at, first = token.stop, following
 
     def _provide(self, token: Token, following: Token | None) -> None:
         found, core = self._judge(token, self._what_follows(following))
@@ -146,6 +147,9 @@ class Breaks:
         following = token_at(self.text, token.stop)
         while following is not None and following.end - token.begin < _LONGEST_WORD:
             word = self._word(following)
+            if word.isalpha():
+                break
+
             same_line = "\n" not in self.text[token.end : token.stop]
             if not (same_line and attaches(word, not speakable(word))):
                 break

@@ -140,6 +140,11 @@ class Stream(Generic[T]):
         return self._ended
 
     @property
+    def spent(self) -> bool:
+        """It has ended well, and nothing waits."""
+        return self._ended and not self._items and self._error is None
+
+    @property
     def failed(self) -> bool:
         """It has ended with an error, which its reader has not come to yet."""
         return self._error is not None

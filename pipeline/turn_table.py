@@ -12,7 +12,13 @@ from enum import Enum
 from typing import Final
 
 
-class User(Enum):
+class Looked(Enum):
+    """Members that the tables are asked for: hashed as what they are, not by way of their name."""
+
+    __hash__ = object.__hash__
+
+
+class User(Looked):
     """Where the user's turn is."""
 
     QUIET = "quiet"
@@ -21,7 +27,7 @@ class User(Enum):
     CLOSED = "closed"  # for good: what is still heard is kept, and nothing is decided any more
 
 
-class Floor(Enum):
+class Floor(Looked):
     """Where the reply that has the floor is."""
 
     FREE = "free"
@@ -34,7 +40,7 @@ class Floor(Enum):
     PROTECTED = "protected"  # not to be interrupted, after its first sound
 
 
-class Cue(Enum):
+class Cue(Looked):
     """What an observation means for the two tables."""
 
     GRANTED = "granted while the user is quiet"

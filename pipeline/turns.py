@@ -182,7 +182,7 @@ class Turns:
 
     def _weigh(self, out: list[o.Decision]) -> None:
         """May the words heard so far end (or hold) the reply on the floor?"""
-        if self.rules.manual or not self._counts():
+        if self.rules.manual or self.floor is Floor.FREE or not self._counts():
             return
 
         if self.floor in (Floor.WAITING, Floor.STAYED) and not self.kind.answers:
