@@ -24,6 +24,7 @@ from antiphon.memory import Memory
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.floor import Line
 from antiphon.pipeline.timeline import Timeline
+from antiphon.pipeline.turn_table import User
 from antiphon.pipeline.turns import Turns
 from antiphon.seats import Seats
 from antiphon.speaking import Speaking
@@ -95,6 +96,8 @@ class Conversation(Stirring):
 
     def follow(self, agent: Agent) -> None:
         """Hear with that agent's ears from now on, and by its rules."""
+        if self.machine.user is User.CLOSED:
+            return  # a task that was awaited unwinds; nobody is heard any more
         self.obey(agent)
         self.hearing.follow(agent)
         self.usage.follow(agent.models)
