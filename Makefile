@@ -8,11 +8,12 @@ ARGS ?= --wav samples/callers/interrupts.wav --out out
 TESTS ?= tests
 FUZZ ?= 100000
 JOBS ?= auto
+PAGE := samples/page
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LIST_MODULES := { pwd; ls -d build/__editable__.antiphon-* 2>/dev/null; \
 	find agent pipeline nodes -type f ! -name '*.pyc' | LC_ALL=C sort; }
 
-.PHONY: help run test check bench bench-room fuzz wheel livekit-server clean install FORCE
+.PHONY: help run test check bench bench-room fuzz wheel livekit-server rooms page browser clean install FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +25,9 @@ help:
 	@echo "make fuzz     run FUZZ=$(FUZZ) random interleavings"
 	@echo "make wheel    build the wheel and try it in a clean environment"
 	@echo "make livekit-server   build the server that the tests of rooms talk to, once"
+	@echo "make rooms    run that server, for agents and pages on this machine"
+	@echo "make page     serve a page to talk with an agent from (ARGS=--port 8090)"
+	@echo "make browser  install the browser that the tests of pages need"
 	@echo "make clean    remove caches and results"
 	@echo "PYTHON=python3.12 VENV=.venv-3.12 choose another interpreter"
 
@@ -55,6 +59,19 @@ wheel: install
 
 livekit-server:
 	@.ci/livekit-server
+
+rooms: livekit-server
+	@.ci/livekit-server run
+
+page: install $(PAGE)/built/page.js
+	@$(BIN)/python $(PAGE)/serve.py $(if $(filter file,$(origin ARGS)),,$(ARGS))
+
+browser: $(PAGE)/built/page.js
+	@.ci/browser chromium
+
+$(PAGE)/built/page.js: $(PAGE)/page.jsx $(PAGE)/package-lock.json
+	@.ci/browser npm
+	@cd $(PAGE) && npm ci --silent && npm run --silent build -- --log-level=warning
 
 # build/ holds the links of the editable install: without it the package is gone.
 clean:
