@@ -24,18 +24,18 @@ FILES = {
     "/livekit-client.js": "node_modules/livekit-client/dist/livekit-client.umd.js",
 }
 
-# Those of `livekit-server --dev`.
+# Else those of `make rooms`.
 URL = os.environ.get("LIVEKIT_URL", "ws://127.0.0.1:7880")
 KEY = os.environ.get("LIVEKIT_API_KEY", "devkey")
-SECRET = os.environ.get("LIVEKIT_API_SECRET", "secret")
+SECRET = os.environ.get("LIVEKIT_API_SECRET", "a-secret-that-only-this-machine-knows")
 
 
 @web.middleware
-async def from_here(request: web.Request, answer: Handler) -> web.StreamResponse:
+async def from_here(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse a page of somebody else's that reaches this machine by a name of its own."""
     if request.url.host not in ("127.0.0.1", "localhost"):
         raise web.HTTPForbidden(text="open http://127.0.0.1 instead")
-    return await answer(request)
+    return await handler(request)
 
 
 async def file(request: web.Request) -> web.StreamResponse:
@@ -65,7 +65,12 @@ def main() -> None:
     for path in FILES:
         app.router.add_get(path, file)
     print(f"http://127.0.0.1:{port} calls agents of {URL}", flush=True)
-    web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
+    try:
+        web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
+    except OSError as error:
+        raise SystemExit(
+            f"the page cannot be served: {error.strerror}; --port takes another"
+        ) from None
 
 
 if __name__ == "__main__":
