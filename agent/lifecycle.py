@@ -22,6 +22,7 @@ from antiphon.pipeline.left_behind import STRAYS, Strays
 from antiphon.pipeline.reply import SPEAKING
 from antiphon.pipeline.streams import Scope
 from antiphon.room import RoomIO
+from antiphon.sight import Sight
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -68,6 +69,7 @@ class Run:
         self.room_io: RoomIO | None = None
         agent.join(session)
         self.conversation = Conversation(session, agent, self._scope, self.strays)
+        self.sight = Sight(session, self._scope)
 
     async def start(self, room: rtc.Room | None, *, capture: bool) -> RunResult[None] | None:
         """Begin; the result is what comes of the beginning, once that is over, if it is wanted."""
@@ -126,6 +128,7 @@ class Run:
         if source is not self._source:
             self._source = source
             self.conversation.hearing.attach(source)
+        self.sight.attach(self._session.input.video)
         sink = self._session.output.audio
         if sink is not self._sink:
             begun = self.conversation.delays.begun

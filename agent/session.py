@@ -26,6 +26,7 @@ from antiphon.pipeline.sentences import Sentences
 from antiphon.reporting import Reporting
 from antiphon.runs import RunsOfSession
 from antiphon.session_options import OptionsOfSession, SessionOptions
+from antiphon.sight import SightOfSession
 from antiphon.states import Captions
 
 if TYPE_CHECKING:
@@ -65,7 +66,13 @@ Userdata_T = TypeVar("Userdata_T", default=Any)
 
 
 class AgentSession(
-    Reporting, OptionsOfSession, SpeechOfSession, RunsOfSession, RoomOfSession, Generic[Userdata_T]
+    Reporting,
+    OptionsOfSession,
+    SpeechOfSession,
+    RunsOfSession,
+    RoomOfSession,
+    SightOfSession,
+    Generic[Userdata_T],
 ):
     """A voice conversation. Models are LiveKit objects or strings (see `nodes.models`).
 

@@ -43,5 +43,3 @@ def _asked_for(session: AgentSession[Any], agent: Agent, options: Options) -> It
         yield 'endpointing mode "dynamic"; min_delay and max_delay stay as they are'
     if options["turn_detection"] == "realtime_llm":
         yield 'turn_detection="realtime_llm"; the detector of speech and the delays decide'
-    if session.input.video is not None:
-        yield "video input; no frame is read, and no video_sampler asked"

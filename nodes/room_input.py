@@ -17,6 +17,7 @@ from antiphon.pipeline.streams import Stream
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from livekit.agents.voice.room_io import AudioInputOptions
 
@@ -191,13 +192,22 @@ class RoomInput(Following, io.AudioInput):
 
 
 class RoomPictures(Following, io.VideoInput):
-    """The followed participant's camera or shared screen, whichever came last."""
+    """The followed participant's camera or shared screen, whichever came last.
+
+    `gone` is called when nothing is shown any more: an old picture is not what somebody shows.
+    """
 
     def __init__(self, room: rtc.Room, scope: Scope) -> None:
+        self.gone: Callable[[], None] = lambda: None
         sources = {rtc.TrackSource.SOURCE_CAMERA, rtc.TrackSource.SOURCE_SCREENSHARE}
         Following.__init__(self, room, scope, sources)
         io.VideoInput.__init__(self, label="room")
         self._pictures: Stream[rtc.VideoFrame] = Stream(10**9, name="room pictures")
+        room.on("track_muted", self._muted)
+
+    def close(self) -> None:
+        super().close()
+        self._room.off("track_muted", self._muted)
 
     async def __anext__(self) -> rtc.VideoFrame:
         return await self._pictures.next()
@@ -214,3 +224,13 @@ class RoomPictures(Following, io.VideoInput):
                     self._pictures.put_nowait(event.frame)
                 while self._pictures.size > PICTURES:
                     self._pictures.take_nowait()
+
+    def _stop(self) -> None:
+        super()._stop()
+        while self._pictures.waiting:
+            self._pictures.take_nowait()
+        self.gone()
+
+    def _muted(self, _: rtc.Participant, publication: rtc.TrackPublication) -> None:
+        if publication.sid == self.track_sid:
+            self.gone()

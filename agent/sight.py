@@ -1,0 +1,71 @@
+"""The session's eyes: of the pictures that come, the last one that its sampler lets through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from antiphon.nodes.room_input import RoomPictures
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from livekit import rtc
+    from livekit.agents import io
+
+    from antiphon.lifecycle import Run
+    from antiphon.pipeline.streams import Scope
+    from antiphon.session import AgentSession
+
+
+class Session(Protocol):
+    """What seeing needs of it."""
+
+    _run: Run | None
+
+
+class SightOfSession:
+    """What a session says of what it sees."""
+
+    @property
+    def picture(self: Session) -> rtc.VideoFrame | None:
+        """What the user shows, camera or screen: the last picture that `video_sampler` let through,
+        or the last of all where that is None. None while nothing is shown."""
+        return self._run.sight.picture if self._run is not None else None
+
+
+class Sight:
+    """Mutable state: where pictures come from, and the last one that was looked at."""
+
+    def __init__(self, session: AgentSession[Any], scope: Scope) -> None:
+        self._session = session
+        self._scope = scope
+        self.picture: rtc.VideoFrame | None = None
+        self._source: io.VideoInput | None = None
+        self._looking: asyncio.Task[None] | None = None
+
+    def attach(self, source: io.VideoInput | None) -> None:
+        """Look at that from now on, and at nothing else."""
+        if source is self._source:
+            return
+        self._source = source
+        self._forget()
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        if isinstance(source, RoomPictures):
+            source.gone = self._forget
+        if source is not None:
+            self._looking = self._scope.start("eyes", self._look(source))
+
+    def _forget(self) -> None:
+        self.picture = None
+
+    async def _look(self, source: io.VideoInput) -> None:
+        session = self._session
+        try:
+            async for frame in source:
+                sampler = session.video_sampler
+                if session.input.video_enabled and (sampler is None or sampler(frame, session)):
+                    self.picture = frame
+        except Exception as error:
+            session.conversation.faults.failed("input", error)
