@@ -177,7 +177,7 @@ class Answers:
         self._write(turn)
         if self._newest(Turn) is not turn or not wanted:
             self.drop()
-        elif context.items == before and turn.message.text_content == turn.commit.text:
+        elif context.items == before and turn.message.content == [turn.commit.text]:
             self._answer(turn, None)
         else:
             context.items.append(turn.message)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from livekit.agents import io
 
 from antiphon import Agent, AgentSession
 
@@ -50,11 +49,3 @@ async def test_a_session_that_asks_for_nothing_of_the_kind_is_told_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     assert await warnings(caplog, nothing) == []
-
-
-async def test_video_that_nobody_will_see_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    def show(session: AgentSession[Any]) -> None:
-        session.input.video = io.VideoInput(label="camera")
-
-    [message] = await warnings(caplog, show)
-    assert "video" in message

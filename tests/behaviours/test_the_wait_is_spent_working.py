@@ -8,6 +8,7 @@ import pytest
 from livekit.agents.stt import SpeechEventType
 
 from antiphon import Agent
+from antiphon.llm import ChatContext, ChatMessage, ImageContent
 from antiphon.simulate import ScriptedLLM, pauses, says, simulate
 from tests.scripted import (
     FINAL,
@@ -192,3 +193,16 @@ def test_the_marks_of_a_final_transcript_do_not_throw_the_prepared_answer_away(
     assert len(model.asked) == 1
     assert call.said("user") == ["Hello there."]
     assert call.said("agent") == ["Good day."]
+
+
+def test_a_picture_that_a_hook_adds_is_seen_though_an_answer_was_prepared() -> None:
+    class Watcher(Agent):
+        async def on_user_turn_completed(self, _: Any, new_message: ChatMessage) -> None:
+            new_message.content.append(ImageContent(image="data:image/png;base64,AA=="))
+
+    def look(context: ChatContext) -> str:
+        question = context.messages()[-1]
+        return "A hat." if isinstance(question.content[-1], ImageContent) else "Nothing."
+
+    call = simulate(Watcher(instructions="x"), [says("What is this?")], llm=ScriptedLLM(look))
+    assert call.said("agent") == ["A hat."]

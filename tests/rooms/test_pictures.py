@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from antiphon import AgentSession
-
     from tests.livekit_server import LiveKitServer
 
 pytestmark = pytest.mark.realtime
@@ -61,7 +60,6 @@ async def test_the_model_is_given_what_the_caller_showed_as_they_spoke(
                 await caller.speak(voice(0.4))
                 watcher.words.put_nowait("and now")
                 await caller.until(lambda n=spoken: len(held.history("assistant")) > n)
-    print(watcher.asked, held.history("user"), held.history("assistant"))
     assert watcher.asked[-1] == ["red", "blue", "green"]
     images = [
         part

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from contextlib import asynccontextmanager
@@ -10,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from livekit import rtc
 
 from tests.jobs.workers import PATIENCE, Rooms, Worker, at_work, rooms_of
 from tests.rooms.calling import Caller
+from tests.rooms.filming import camera
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from livekit import rtc
     from livekit.protocol.models import ParticipantInfo
 
     from tests.livekit_server import LiveKitServer
@@ -90,34 +90,26 @@ async def test_what_is_written_is_answered_in_writing_only(
         assert caller.sounding() == []
 
 
-async def test_the_picture_of_a_camera_is_looked_at(
+async def test_what_a_caller_shows_goes_with_what_they_ask(
     livekit_server: LiveKitServer, tmp_path: Path
 ) -> None:
     async with calling(livekit_server, tmp_path, "room_video.py") as (caller, *_):
         await listened(caller)
         await caller.write("What do you see?")
         await heard(caller, "I see nothing")
-
-        camera = rtc.VideoSource(64, 48)
-        track = rtc.LocalVideoTrack.create_video_track("camera", camera)
-        seen: list[rtc.LocalTrack] = []
-        caller.room.on("local_track_subscribed", seen.append)
-        await caller.room.local_participant.publish_track(track)
-        await caller.until(lambda: track in seen, PATIENCE)
-        green = rtc.VideoFrame(64, 48, rtc.VideoBufferType.RGBA, bytes((0, 255, 0, 255)) * 64 * 48)
-        filming = asyncio.create_task(film(camera, green))
-        try:
-            await caller.write("And now?")
-            await heard(caller, "I see something green.")
-        finally:
-            filming.cancel()
-            await asyncio.wait([filming])
-
-
-async def film(camera: rtc.VideoSource, picture: rtc.VideoFrame) -> None:
-    while True:
-        camera.capture_frame(picture)
-        await asyncio.sleep(0.05)
+        async with camera(caller, "green") as filmed:
+            seen: list[rtc.LocalTrack] = []
+            caller.room.on("local_track_subscribed", seen.append)
+            await caller.until(lambda: filmed.track in seen, PATIENCE)
+            # The first pictures are still on their way: it is asked until it has seen one.
+            for _ in range(5):
+                await caller.write("And now?")
+                answers = len(caller.lines)
+                await caller.until(lambda n=answers: len(caller.lines) > n, PATIENCE)
+                await caller.until(lambda: caller.lines[-1].over, PATIENCE)
+                if "green" in caller.lines[-1].text:
+                    break
+            assert caller.lines[-1].text == "I see something green."
 
 
 async def test_digits_that_are_keyed_in_are_read_back(
