@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from antiphon import AgentSession
     from tests.livekit_server import LiveKitServer
+    from tests.rooms.holding import Held
 
 pytestmark = pytest.mark.realtime
 
@@ -45,21 +47,29 @@ class Watcher(Singer):
             yield text
 
 
+def shows(session: AgentSession[Any], wanted: str | None) -> bool:
+    return colour(session.picture) == wanted
+
+
+def answered(held: Held, before: int) -> bool:
+    return len(held.history("assistant")) > before
+
+
 async def test_the_model_is_given_what_the_caller_showed_as_they_spoke(
     livekit_server: LiveKitServer, name: str
 ) -> None:
     watcher = Watcher()
     options: Any = {"room_options": SEES, "video_sampler": None}
     async with call(livekit_server, name, watcher, **options) as held:
-        caller, session = held.caller, held.session
+        caller = held.caller
         async with camera(caller, "red") as filmed:
             for shown in ("red", "blue", "green"):
                 filmed.colour = shown
-                await caller.until(lambda shown=shown: colour(session.picture) == shown)
+                await caller.until(partial(shows, held.session, shown))
                 spoken = len(held.history("assistant"))
                 await caller.speak(voice(0.4))
                 watcher.words.put_nowait("and now")
-                await caller.until(lambda n=spoken: len(held.history("assistant")) > n)
+                await caller.until(partial(answered, held, spoken))
     assert watcher.asked[-1] == ["red", "blue", "green"]
     images = [
         part
@@ -77,17 +87,17 @@ async def test_a_screen_is_seen_in_place_of_the_camera_and_neither_when_both_are
     async with call(livekit_server, name, Watcher(), **options) as held:
         caller, session = held.caller, held.session
         async with camera(caller, "red") as filmed:
-            await caller.until(lambda: colour(session.picture) == "red")
+            await caller.until(partial(shows, session, "red"))
             async with camera(caller, "green", SCREEN):
-                await caller.until(lambda: colour(session.picture) == "green")
-            await caller.until(lambda: colour(session.picture) == "red")
+                await caller.until(partial(shows, session, "green"))
+            await caller.until(partial(shows, session, "red"))
             filmed.track.mute()
-            await caller.until(lambda: session.picture is None)
+            await caller.until(partial(shows, session, None))
             filmed.colour = "blue"
             filmed.track.unmute()
             await caller.until(lambda: session.picture is not None)
             assert colour(session.picture) == "blue"  # what it showed before is over
-        await caller.until(lambda: session.picture is None)
+        await caller.until(partial(shows, session, None))
 
 
 async def test_a_sampler_says_which_pictures_are_looked_at(
@@ -106,7 +116,7 @@ async def test_a_sampler_says_which_pictures_are_looked_at(
             await caller.until(lambda: len(offered) >= 3)
             assert session.picture is None
             filmed.colour = "blue"
-            await caller.until(lambda: colour(session.picture) == "blue")
+            await caller.until(partial(shows, session, "blue"))
             filmed.colour = "green"
             await caller.until(lambda: offered[-1] == "green")
             assert colour(session.picture) == "blue"

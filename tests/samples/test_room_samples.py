@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from livekit.protocol.models import ParticipantInfo
 
     from tests.livekit_server import LiveKitServer
+    from tests.rooms.calling import Line
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
 
@@ -60,6 +62,10 @@ async def heard(caller: Caller, words: str) -> None:
         PATIENCE,
     )
     await caller.until(caller.sounding, PATIENCE)
+
+
+def more(lines: list[Line], than: int) -> bool:
+    return len(lines) > than
 
 
 async def agents(rooms: Rooms, room: str) -> list[ParticipantInfo]:
@@ -105,7 +111,7 @@ async def test_what_a_caller_shows_goes_with_what_they_ask(
             for _ in range(5):
                 await caller.write("And now?")
                 answers = len(caller.lines)
-                await caller.until(lambda n=answers: len(caller.lines) > n, PATIENCE)
+                await caller.until(partial(more, caller.lines, answers), PATIENCE)
                 await caller.until(lambda: caller.lines[-1].over, PATIENCE)
                 if "green" in caller.lines[-1].text:
                     break
