@@ -12,12 +12,14 @@ import asyncio
 import contextlib
 import logging
 import tempfile
+import time
 from contextlib import aclosing
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 import livekit.agents as livekit
+import numpy as np
 from livekit import rtc
 
 import antiphon
@@ -25,7 +27,8 @@ from antiphon.simulated_sound import noise, voice
 from bench.models import Pace, ScriptedLLM
 from bench.room_models import LoudSTT, LoudVAD, ToneTTS, lasts
 from tests.livekit_server import binary, serving
-from tests.rooms.calling import FRAME, Caller
+from tests.rooms.calling import FRAME, RATE, Caller
+from tests.rooms.holding import in_room
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 REPLY: Final = "This is a reply that goes on for a while so that somebody may talk into it"
 QUIET: Final = 0.4  # seconds without a sound that end a reply
 COUGH: Final = 0.4  # seconds
+LISTEN: Final = 10  # seconds in which nobody says anything
 
 # The same for both: LiveKit's own defaults are 0.5 s and 2 s here, ours 0.2 s and 1 s.
 TURNS: Final[Any] = {
@@ -55,16 +59,6 @@ def options() -> dict[str, Any]:
         "aec_warmup_duration": None,
         "user_away_timeout": None,
     }
-
-
-@contextlib.asynccontextmanager
-async def agent_room(server: LiveKitServer, name: str) -> AsyncGenerator[rtc.Room]:
-    room = rtc.Room()
-    await room.connect(server.url, server.token("agent", name, kind="agent"))
-    try:
-        yield room
-    finally:
-        await room.disconnect()
 
 
 @contextlib.asynccontextmanager
@@ -163,7 +157,7 @@ async def measured(server: LiveKitServer, runtime: Any, calls: int) -> dict[str,
     """Every case `calls` times, in one call."""
     name = f"bench-{runtime.__name__}"
     found: dict[str, list[float]] = {"answer": [], "barge-in": [], "lost": []}
-    async with agent_room(server, name) as room, Caller(server, name) as caller, runtime(room):
+    async with in_room(server, name) as room, Caller(server, name) as caller, runtime(room):
         await caller.join()
         await asyncio.sleep(1.5)
         for number in range(calls):
@@ -176,10 +170,29 @@ async def measured(server: LiveKitServer, runtime: Any, calls: int) -> dict[str,
     return found
 
 
+@contextlib.asynccontextmanager
+async def nothing(room: rtc.Room) -> AsyncGenerator[None]:
+    """The floor of listening: the caller alone, and nobody who reads what they say."""
+    yield
+
+
+async def listening(server: LiveKitServer, runtime: Any) -> float:
+    """Share of a processor that goes into hearing a caller who is silent, theirs included."""
+    name = f"bench-{runtime.__name__}-cpu"
+    hiss = np.random.default_rng(1).normal(0, 20, RATE * LISTEN).astype(np.int16)
+    async with in_room(server, name) as room, Caller(server, name) as caller, runtime(room):
+        await caller.join(listen=False)
+        await asyncio.sleep(1.5)
+        loop = asyncio.get_running_loop()
+        cpu, began = time.process_time(), loop.time()
+        await caller.speak(hiss)
+        return (time.process_time() - cpu) / (loop.time() - began)
+
+
 async def floor(server: LiveKitServer, calls: int) -> list[float]:
     found = []
     async with (
-        agent_room(server, "bench-echo") as room,
+        in_room(server, "bench-echo") as room,
         Caller(server, "bench-echo") as caller,
         echo(room),
     ):
@@ -211,11 +224,13 @@ def main() -> None:
         bare = asyncio.run(floor(server, calls))
         their = asyncio.run(measured(server, theirs, calls))
         our = asyncio.run(measured(server, ours, calls))
+        cpu = [f"{asyncio.run(listening(server, r)):.1%}" for r in (theirs, ours, nothing)]
     rows = [
         ("mouth to ear through a participant that echoes, ms", "", "", shown(bare)),
         ("end of speech to first sound at the caller's ear, ms", "answer"),
         ("barge-in to silence at the caller's ear, ms", "barge-in"),
         ("sound missing after a cough, ms", "lost"),
+        ("processor while nobody speaks (frames of 50 and 20 ms)", *cpu),
     ]
     print(f"{'':56}{'LiveKit':>18}{'here':>18}{'floor':>18}")  # noqa: T201
     for title, *cells in rows:
