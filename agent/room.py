@@ -7,24 +7,23 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from livekit import rtc
-from livekit.agents import NOT_GIVEN, CloseReason, NotGivenOr, get_job_context
-from livekit.agents.types import TOPIC_CHAT
-from livekit.agents.voice.room_io import TextInputEvent
+from livekit.agents import NOT_GIVEN, NotGivenOr, get_job_context
 
 from antiphon import room_options
 from antiphon.arguments import said
 from antiphon.nodes.room_early import EarlyAudio
 from antiphon.nodes.room_input import RoomInput, RoomPictures
 from antiphon.nodes.room_output import RoomOutput
-from antiphon.pipeline.errors import RoomLost
 from antiphon.pipeline.streams import Scope
+from antiphon.room_chat import RoomChat
+from antiphon.room_ending import RoomEnding
 from antiphon.room_link import Link
 from antiphon.room_show import RoomShow
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from livekit.agents import CloseEvent, io
+    from livekit.agents import io
     from livekit.agents.voice.room_io import RoomInputOptions, RoomOptions, RoomOutputOptions
 
     from antiphon.session import AgentSession
@@ -32,16 +31,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.room")
 
 TRACK: Final = "roomio_audio"
-LEFT: Final = {
-    rtc.DisconnectReason.CLIENT_INITIATED,
-    rtc.DisconnectReason.ROOM_DELETED,
-    rtc.DisconnectReason.USER_REJECTED,
-}
-"""How somebody leaves who means to; only a client that connects anew does so and comes back."""
-BACK: Final = 2.0  # seconds that takes, at most
 DEAF: Final = 3.0  # seconds in which somebody who is linked begins to listen, or only reads
 PERSON: Final = rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
-LEAVING: Final = 2.0  # seconds that taking the track away, or deleting the room, may take
+LEAVING: Final = 2.0  # seconds that taking the track away may take
 
 
 class RoomIO:
@@ -81,19 +73,16 @@ class RoomIO:
         self._pictures: RoomPictures | None = None
         self._output: RoomOutput | None = None
         self._show: RoomShow | None = None
-        self._answer: Callable[..., Awaitable[None] | None] | None = None
-        self._gone: asyncio.TimerHandle | None = None
-        self._deletion: asyncio.Future[Any] | None = None
+        self._chat = RoomChat(agent_session, room, self._scope, self._link)
+        self._ending = RoomEnding(agent_session, room, self._link, self._options, self._hold)
 
     async def start(self) -> None:
         """Attach to the session; the room may be joined before or after."""
         self._make_inputs()
         self._make_outputs()
         self.room.on("connection_state_changed", self._connection)
-        self.room.on("disconnected", self._lost)
-        self.room.on("participant_disconnected", self._left)
         self.room.on("sip_dtmf_received", self._pressed)
-        self._session.on("close", self._closed)
+        self._ending.open()
         if (chat := room_options.text_input(self._options)) is not None:
             self.register_text_input(chat.text_input_cb)
         self._connection()
@@ -105,15 +94,10 @@ class RoomIO:
     async def aclose(self) -> None:
         """Leave the room to others: what was heard is shown to its end, the track goes."""
         self.room.off("connection_state_changed", self._connection)
-        self.room.off("disconnected", self._lost)
-        self.room.off("participant_disconnected", self._left)
         self.room.off("sip_dtmf_received", self._pressed)
-        self._session.off("close", self._closed)
+        self._ending.close()
         self._link.close()
-        if self._gone is not None:
-            self._gone.cancel()
-        if self._answer is not None:
-            self.room.unregister_text_stream_handler(TOPIC_CHAT)
+        self._chat.close()
         for part in (self._input, self._pictures, self._early):
             if part is not None:
                 part.close()
@@ -122,8 +106,7 @@ class RoomIO:
         if self._output is not None and self._output.track_sid and self.room.isconnected():
             going = self._scope.start("leaving", self._unpublish(self._output.track_sid))
             await asyncio.wait([going], timeout=LEAVING)
-        if self._deletion is not None:
-            await asyncio.wait([self._deletion], timeout=LEAVING)
+        await self._ending.deleted()
         await self._scope.close()
         if self._output is not None:
             await self._output.close()
@@ -169,13 +152,7 @@ class RoomIO:
 
     def register_text_input(self, text_input_cb: Callable[..., Awaitable[None] | None]) -> None:
         """Call that for every line of chat of the participant that is talked with."""
-        if self._answer is None:
-            try:
-                self.room.register_text_stream_handler(TOPIC_CHAT, self._chat)
-            except ValueError:
-                logger.warning("the program reads %s itself; it is not answered here", TOPIC_CHAT)
-                return
-        self._answer = text_input_cb
+        self._chat.answer_by(text_input_cb)
 
     # Its parts.
 
@@ -258,63 +235,16 @@ class RoomIO:
         if self.room.isconnected() and not self._connected.done():
             self._connected.set_result(None)
 
-    def _lost(self, reason: rtc.DisconnectReason.ValueType) -> None:
-        name = rtc.DisconnectReason.Name(reason)
-        logger.info("the room %s was left: %s", self.room.name, name)
-        if reason == rtc.DisconnectReason.CLIENT_INITIATED:
-            self._session.end(CloseReason.JOB_SHUTDOWN)
-        elif reason in LEFT:
-            self._session.end(CloseReason.PARTICIPANT_DISCONNECTED)
-        else:
-            error = RoomLost(f"the connection to the room {self.room.name} was lost: {name}")
-            self._session.end(CloseReason.ERROR, error)
-
-    def _left(self, participant: rtc.RemoteParticipant) -> None:
-        closes = self._options.close_on_disconnect and participant.disconnect_reason in LEFT
-        if self._link.gone(participant) and closes:
-            if self._output is not None:
-                self._output.hold()  # what nobody hears is not said
-            self._gone = asyncio.get_running_loop().call_later(BACK, self._hang_up)
-
     def _changed(self) -> None:
         """Somebody to talk with has come, or gone."""
-        if self._link.participant is not None and self._gone is not None:
-            self._gone.cancel()
-            self._gone = None
-            if self._output is not None:
-                self._output.hold(False)
+        if self._link.participant is not None:
+            self._ending.back()
         self._session.accompanied()
 
-    def _hang_up(self) -> None:
-        logger.info("%s has left the room; the session closes", self._link.identity)
-        self._session.end(CloseReason.PARTICIPANT_DISCONNECTED)
+    def _hold(self, on: bool) -> None:
+        if self._output is not None:
+            self._output.hold(on)
 
     def _pressed(self, event: rtc.SipDTMF) -> None:
         if event.participant is not None and event.participant.identity == self._link.identity:
             self._session.reset_away_timer()
-
-    def _chat(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        if self._link.identity in (None, identity) and not self._scope.closing:
-            self._scope.start("chat", self._read(reader, identity))
-
-    async def _read(self, reader: rtc.TextStreamReader, identity: str) -> None:
-        try:
-            text = await reader.read_all()
-            participant = self.room.remote_participants.get(identity)
-            if self._answer is not None and participant is not None:
-                answered = self._answer(
-                    self._session,
-                    TextInputEvent(text=text, info=reader.info, participant=participant),
-                )
-                if answered is not None:
-                    await answered
-        except Exception:
-            logger.exception("a line of chat was not answered")
-
-    def _closed(self, _: CloseEvent) -> None:
-        if self._options.delete_room_on_close:
-            job = get_job_context(required=False)
-            if job is None:
-                logger.error("delete_room_on_close: only a job can delete its room")
-            else:
-                self._deletion = job.delete_room(self.room.name)
