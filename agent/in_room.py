@@ -20,6 +20,8 @@ class Session(Protocol):
 class RoomOfSession:
     """What a session says of its room."""
 
+    hosted = False  # somebody in the room may follow and steer it
+
     @property
     def room_io(self: Session) -> RoomIO:
         """What connects the session with its room; UsageError where it has none."""

@@ -17,6 +17,7 @@ from antiphon.nodes.room_output import RoomOutput
 from antiphon.pipeline.streams import Scope
 from antiphon.room_chat import RoomChat
 from antiphon.room_ending import RoomEnding
+from antiphon.room_host import RoomHost
 from antiphon.room_link import Link
 from antiphon.room_show import RoomShow
 
@@ -75,6 +76,7 @@ class RoomIO:
         self._show: RoomShow | None = None
         self._chat = RoomChat(agent_session, room, self._scope, self._link)
         self._ending = RoomEnding(agent_session, room, self._link, self._options, self._hold)
+        self._host = RoomHost(agent_session, self, room) if agent_session.hosted else None
 
     async def start(self) -> None:
         """Attach to the session; the room may be joined before or after."""
@@ -85,6 +87,8 @@ class RoomIO:
         self._ending.open()
         if (chat := room_options.text_input(self._options)) is not None:
             self.register_text_input(chat.text_input_cb)
+        if self._host is not None:
+            await self._host.start()
         self._connection()
         self._scope.start("entering", self._enter())
         job = get_job_context(required=False)
@@ -103,6 +107,8 @@ class RoomIO:
                 part.close()
         if self._show is not None:
             await self._show.close()
+        if self._host is not None:
+            await self._host.aclose()
         if self._output is not None and self._output.track_sid and self.room.isconnected():
             going = self._scope.start("leaving", self._unpublish(self._output.track_sid))
             await asyncio.wait([going], timeout=LEAVING)

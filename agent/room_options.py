@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from livekit.agents import NotGivenOr
 
     from antiphon.session import AgentSession
+
+logger = logging.getLogger("antiphon.room")
 
 FRAME: Final = 20  # milliseconds
 
@@ -79,6 +82,9 @@ def resolved(
         _put_inputs(whole, inputs)
     if is_given(outputs):
         _put_outputs(whole, outputs)
+    text = whole.get_text_output_options()
+    if text is not None and text.transcription_speed_factor != 1.0:
+        logger.warning("transcription_speed_factor is of no use: words are shown as they are heard")
     return whole
 
 

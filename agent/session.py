@@ -239,9 +239,9 @@ class AgentSession(
         self.options.recording_options = session_options.recording(record)
         if self._run is not None:
             raise UsageError("this session is running already; make a new one to start again")
-        self._run = run = Run(self, agent)
-        jobs.join(self, run, record)
-        return await run.start(said(room, None), capture=capture_run)
+        self.hosted, self._run = said(session_host, False), Run(self, agent)
+        jobs.join(self, self._run, record)
+        return await self._run.start(said(room, None), capture=capture_run)
 
     async def drain(self) -> None:
         """Wait until everything asked for has been said."""

@@ -64,9 +64,12 @@ def main() -> None:
     app.router.add_post("/token", token)
     for path in FILES:
         app.router.add_get(path, file)
-    print(f"http://127.0.0.1:{port} calls agents of {URL}", flush=True)
+
+    def ready(_: object) -> None:
+        print(f"http://127.0.0.1:{port} calls agents of {URL}", flush=True)
+
     try:
-        web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
+        web.run_app(app, host="127.0.0.1", port=port, print=ready, access_log=None)
     except OSError as error:
         raise SystemExit(
             f"the page cannot be served: {error.strerror}; --port takes another"

@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 from livekit import rtc
+from livekit.agents import NOT_GIVEN
 from livekit.agents import room_io as livekit
 
 from antiphon import Agent, AgentSession, room_io
@@ -91,3 +92,13 @@ async def test_a_session_takes_the_halves_as_the_whole() -> None:
         )
     assert session.room_options.participant_identity == "ann"
     await session.aclose()
+
+
+def test_a_speed_of_the_transcript_that_nobody_will_see_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    resolved(room_io.RoomOptions(), NOT_GIVEN, NOT_GIVEN)
+    assert caplog.messages == []
+    text = room_io.TextOutputOptions(transcription_speed_factor=1.5)
+    resolved(room_io.RoomOptions(text_output=text), NOT_GIVEN, NOT_GIVEN)
+    assert "words are shown as they are heard" in caplog.text

@@ -54,8 +54,8 @@ async def in_room(server: LiveKitServer, name: str) -> AsyncGenerator[rtc.Room]:
 async def call(
     server: LiveKitServer, name: str, agent: Agent, *, join: bool = True, **options: Any
 ) -> AsyncGenerator[Held]:
-    """`room_options` go to `session.start`, the others to the session."""
-    start = {key: options.pop(key) for key in ("room_options",) if key in options}
+    """`room_options` and `session_host` go to `session.start`, the others to the session."""
+    start = {k: options.pop(k) for k in ("room_options", "session_host") if k in options}
     session: AgentSession[Any] = AgentSession(**{"user_away_timeout": None, **options})
     async with in_room(server, name) as room, Caller(server, name) as caller:
         held = Held(session, caller)
