@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tests.livekit_server import LiveKitServer
 
 PAGE: Final = Path(__file__).parents[1] / "samples" / "page"
+PATIENCE: Final = 100_000  # milliseconds: a machine may be busy
 RATE: Final = 16_000  # of what a page hears
 MICROPHONE: Final = 48_000
 FLAGS: Final = [
@@ -137,7 +138,9 @@ async def tab(
             executable_path=chromium, args=[*FLAGS, said, *flags]
         )
         try:
-            yield Tab(await browser.new_page())
+            page = await browser.new_page()
+            page.set_default_timeout(PATIENCE)
+            yield Tab(page)
         finally:
             await browser.close()
 

@@ -23,7 +23,7 @@ async def test_livekits_remote_session_follows_a_session_and_writes_to_it(
     async with call(livekit_server, name, Singer([song(2)]), session_host=True) as held:
         remote = RemoteSession.from_room(held.caller.room, "agent")
         await remote.start()
-        await remote.wait_for_ready()
+        await remote.wait_for_ready(timeout=30)
         remote.on("agent_state_changed", lambda _: told.append("state"))
         remote.on("conversation_item_added", lambda _: told.append("item"))
         answer = await remote.run("sing")
