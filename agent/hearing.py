@@ -16,7 +16,7 @@ from livekit.agents import ModelSettings, stt, vad
 
 from antiphon.deafness import Deafness, silent
 from antiphon.detecting import RETRY, Detecting
-from antiphon.nodes.edge import closed, opened
+from antiphon.nodes.edge import closed, opened, whole
 from antiphon.nodes.stt import FLUSHES
 from antiphon.pipeline.errors import NodeError
 from antiphon.pipeline.observations import Transcript, VoiceStarted, VoiceStopped
@@ -234,7 +234,7 @@ class Hearing:
             self._conversation.observe(VoiceStopped(asyncio.get_running_loop().time()))
 
     def _words(self, text: str, *, final: bool, language: str | None) -> None:
-        conversation = self._conversation
+        conversation, text = self._conversation, whole(text)
         conversation.transcribed(text, final=final, language=language)
         answers = conversation.speaking.invites_answer()
         conversation.observe(Transcript(text, final, language, answers))

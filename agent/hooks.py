@@ -6,6 +6,7 @@ whoever waits for it decides what comes of that.
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from inspect import isawaitable, unwrap
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon.context import CALL, INSIDE, GivenUp, Inside
 from antiphon.idle import TURNING
-from antiphon.pipeline.errors import UsageError
+from antiphon.pipeline.errors import UsageError, telling
 from antiphon.pipeline.reply import SPEAKING
 
 if TYPE_CHECKING:
@@ -27,10 +28,17 @@ if TYPE_CHECKING:
 
 async def outcome(hook: Awaitable[None]) -> Exception | None:
     """Run a hook; its error is a result, for whoever waits for it."""
+    task = asyncio.current_task()
+    assert task is not None
+    entry = task.cancelling()
     try:
         await hook
-    except Exception as error:
-        return error
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        if task.cancelling() > entry:
+            raise
+        return telling(error, "the hook")
     return None
 
 

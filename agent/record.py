@@ -132,7 +132,9 @@ class CallRecord:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / SOUND).unlink(missing_ok=True)
-            self._timeline: TextIO | None = (folder / TIMELINE).open("w", encoding="utf-8")
+            self._timeline: TextIO | None = (folder / TIMELINE).open(
+                "w", encoding="utf-8", errors="replace"
+            )
             self._write_transcript()
         except FileExistsError:
             raise UsageError(f"--out {folder} is a file; name a folder") from None
@@ -196,5 +198,5 @@ class CallRecord:
 
     def _write_transcript(self) -> None:
         new = self.folder / f".{TRANSCRIPT}"
-        new.write_text(self._transcript.json(), encoding="utf-8")
+        new.write_text(self._transcript.json(), encoding="utf-8", errors="replace")
         new.replace(self.folder / TRANSCRIPT)

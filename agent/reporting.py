@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from functools import wraps
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, get_args
 
 from livekit import rtc
@@ -22,13 +24,15 @@ logger = logging.getLogger("antiphon.session")
 class Reporting(Reported, rtc.EventEmitter[EventTypes]):
     """An emitter with a queue. An event that nobody listens to is not even made, but in a job.
 
-    Mutable state: the queue, and the names of the events somebody has asked for.
+    Mutable state: the queue, the names of the events somebody has asked for, and what is called
+    for each callback.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._waiting: deque[tuple[EventTypes, object]] = deque()
         self._asked_for: set[EventTypes] = set()
+        self._guards: dict[tuple[EventTypes, Callable[..., Any]], Callable[..., None]] = {}
 
     def on(
         self, event: EventTypes, callback: Callable[..., Any] | None = None
@@ -38,11 +42,16 @@ class Reporting(Reported, rtc.EventEmitter[EventTypes]):
             known = arguments.nearest(event, get_args(EventTypes))
             raise ArgumentError(f"a session reports no {event!r}; {known}")
         self._asked_for.add(event)
-        return super().on(event, callback)
+        if callback is None or iscoroutinefunction(callback):  # the latter is refused there
+            return super().on(event, callback)
+        guard = self._guards.setdefault((event, callback), _guarded(event, callback))
+        super().on(event, guard)
+        return callback
 
     def off(self, event: EventTypes, callback: Callable[..., Any]) -> None:
         """Do not call `callback` any more."""
-        super().off(event, callback)
+        if (guard := self._guards.pop((event, callback), None)) is not None:
+            super().off(event, guard)
 
     def report(self, name: EventTypes, kind: Callable[..., object], **fields: object) -> None:
         """Queue `kind(**fields)` for the application."""
@@ -64,3 +73,22 @@ class Reporting(Reported, rtc.EventEmitter[EventTypes]):
     def deciding(self) -> bool:
         """The turn machine is at work: callbacks, which may call back, must wait."""
         return False
+
+
+def _guarded(event: EventTypes, callback: Callable[..., Any]) -> Callable[..., None]:
+    """What it raises is its own: the other callbacks are called, and the session goes on.
+
+    LiveKit's emitter lets a TypeError out, and what is no Exception: a panic in Rust, or the
+    `result()` of a task that was cancelled.
+    """
+
+    @wraps(callback)
+    def guard(*arguments: object) -> None:
+        try:
+            callback(*arguments)
+        except BaseException as error:  # nothing is awaited here: no cancellation of ours
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
+            logger.exception("a callback for %s failed", event)
+
+    return guard

@@ -16,7 +16,7 @@ from livekit.agents import llm, utils
 
 from antiphon import session_options
 from antiphon.function_tools import effect_of
-from antiphon.nodes.edge import items
+from antiphon.nodes.edge import items, texts
 from antiphon.nodes.llm import Answer, continued, thoughts
 from antiphon.nodes.tts import sounds, timed
 from antiphon.pipeline.calls import Call
@@ -77,7 +77,7 @@ class Said:
         self._text = text
 
     def think(self) -> AsyncGenerator[Thought, None]:
-        return items(lambda: self._text, single=str)
+        return texts(lambda: self._text, self.name)
 
     def chunker(self) -> Chunker:
         return self.voice.chunker()
@@ -104,11 +104,11 @@ class Said:
         agent = self.voice.agent
         return agent.overrides("transcription_node") and session_options.aligned(agent)
 
-    def show(self, texts: AsyncIterable[str | Timed]) -> AsyncIterable[str] | None:
-        agent = self.voice.agent
-        if not agent.overrides("transcription_node"):
+    def show(self, words: AsyncIterable[str | Timed]) -> AsyncIterable[str] | None:
+        agent, settings, node = self.voice.agent, self.voice.settings, "transcription_node"
+        if not agent.overrides(node):
             return None
-        return items(lambda: agent.transcription_node(lend(timed(texts)), self.voice.settings))
+        return texts(lambda: agent.transcription_node(lend(timed(words)), settings), node)
 
 
 class Generated(Said):

@@ -7,7 +7,9 @@ closes with `closed` in the same task; `items` does both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterable
+from contextlib import aclosing
 from inspect import isawaitable
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 T = TypeVar("T")
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 async def opened(
@@ -41,6 +45,45 @@ def frame(item: object) -> rtc.AudioFrame:
         return item
     kind = type(item).__name__
     raise TypeError(f"tts_node, or the audio of say, gave {kind}: it must give rtc.AudioFrame")
+
+
+class Characters:
+    """Text in pieces, as whole characters: half of one (a lone surrogate, as it comes of JSON that
+    is cut in two) waits for the other, and is U+FFFD without it, because no file, request or voice
+    takes a half.
+
+    Mutable state: the half that waits.
+    """
+
+    def __init__(self) -> None:
+        self._half = ""
+
+    def push(self, text: str) -> str:
+        """What is whole with this piece."""
+        if not self._half and (text.isascii() or not _HALF.search(text)):
+            return text
+        text, self._half = self._half + text, ""
+        if "\ud800" <= text[-1:] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return whole(text)
+
+
+def whole(text: str) -> str:
+    """`text` with its halves of characters joined, or U+FFFD in their place."""
+    if text.isascii() or not _HALF.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+async def texts(call: Callable[[], object], whose: str) -> AsyncGenerator[str, None]:
+    """Call what gives text, in pieces of whole characters; TypeError for what is none."""
+    characters = Characters()
+    given: AsyncGenerator[object, None] = items(call, single=str)
+    async with aclosing(given):
+        async for item in given:
+            if not isinstance(item, str):
+                raise TypeError(f"{whose} gave {type(item).__name__}: it must give str")
+            yield characters.push(item)
 
 
 async def closed(source: AsyncIterator[object]) -> None:

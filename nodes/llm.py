@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, FlushSentinel, llm
 
-from antiphon.nodes.edge import closed, opened
+from antiphon.nodes.edge import Characters, closed, opened
 from antiphon.pipeline.source import Flush, Thought
 
 if TYPE_CHECKING:
@@ -86,11 +86,12 @@ async def thoughts(
     `called` says what becomes of a call that the model makes; None: nothing.
     """
     chunks: AsyncIterator[Chunk] = await opened(call, single=(str, llm.ChatChunk, FlushSentinel))
-    empty = True
+    characters, empty = Characters(), True
     try:
         async for chunk in chunks:
             answer.note(chunk)
             text, wanted = _read(chunk)
+            text = characters.push(text)
             empty = empty and not wanted and not text.strip()
             if text:
                 yield text

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import soxr
 from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
-from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, NotGiven, TimedString
+from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, TimedString
 
 from antiphon.nodes.edge import closed, opened
 from antiphon.nodes.edge import frame as checked
@@ -174,7 +175,9 @@ def _words(frame: rtc.AudioFrame) -> tuple[tuple[str, float], ...]:
     return tuple(
         (word, word.end_time)
         for word in timed
-        if isinstance(word, TimedString) and not isinstance(word.end_time, NotGiven)
+        if isinstance(word, TimedString)
+        and isinstance(word.end_time, float | int)
+        and isfinite(word.end_time)  # some voices say NaN, or nothing, of a word they cannot time
     )
 
 
@@ -191,7 +194,7 @@ async def timed(texts: AsyncIterable[str | Timed]) -> AsyncGenerator[str, None]:
 def _timed(word: Timed) -> TimedString:
     def moved(name: str) -> NotGivenOr[float]:
         moment: NotGivenOr[float] = getattr(word.word, name, NOT_GIVEN)
-        return moment if isinstance(moment, NotGiven) else moment + word.offset
+        return moment + word.offset if isinstance(moment, float | int) else NOT_GIVEN
 
     return TimedString(word.text, start_time=moved("start_time"), end_time=moved("end_time"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
+
 
 class AntiphonError(Exception):
     """The root: catch this to catch all that is ours."""
@@ -13,6 +15,17 @@ class NodeError(AntiphonError):
 
 class NodeUnavailable(NodeError):
     """A model could not be reached, or its library is not installed."""
+
+
+def telling(error: BaseException, whose: str) -> Exception:
+    """`error` as one to tell of: a library in Rust panics with what is no Exception."""
+    if isinstance(error, Exception):
+        return error
+    cancelled = isinstance(error, CancelledError)
+    what = "cancelled itself" if cancelled else f"raised {type(error).__name__}: {error}"
+    told = NodeError(f"{whose} {what}")
+    told.__cause__ = error
+    return told
 
 
 class UsageError(AntiphonError, RuntimeError):

@@ -19,7 +19,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-from antiphon.pipeline.errors import NodeError
+from antiphon.pipeline.errors import NodeError, telling
 from antiphon.pipeline.foreign import finish, finish_lent, lend_here
 from antiphon.pipeline.left_behind import STRAYS, Strays
 
@@ -277,7 +277,8 @@ class Scope:
     def _gone(self, task: asyncio.Task[object]) -> None:
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        if isinstance(error, Exception) and not self._closing:  # SystemExit leaves the loop itself
+        leaves = isinstance(error, KeyboardInterrupt | SystemExit)  # the loop itself
+        if error is not None and not leaves and not self._closing:
             logger.error("%s failed", task.get_name(), exc_info=error)
 
 
@@ -297,16 +298,18 @@ async def pump(source: AsyncIterable[T], stream: Stream[T]) -> None:
         finally:
             await finish(iterator)
             await finish_lent()
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as error:
         if task.cancelling() > entry:
             raise
-        stream.end(NodeError(f"{stream.name} cancelled itself"))
-    except Exception as error:
+        stream.end(telling(error, stream.name))
+    except (KeyboardInterrupt, SystemExit):  # they leave the loop itself
+        raise
+    except BaseException as error:
         if task.cancelling() > entry:  # an error while unwinding must not replace the cancellation
             logger.debug("%s raised while it was being stopped: %r", stream.name, error)
             raise asyncio.CancelledError from error
         if not isinstance(error, StreamClosed):
-            stream.end(error)
+            stream.end(telling(error, stream.name))
     else:
         stream.end()
     finally:

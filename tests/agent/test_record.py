@@ -146,3 +146,13 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         CallRecord(tmp_path / "file")
     with pytest.raises(UsageError, match="cannot write into --out"):
         CallRecord(tmp_path / "file" / "below")
+
+
+def test_half_a_character_costs_the_record_nothing(tmp_path: Path) -> None:
+    record, timeline = CallRecord(tmp_path), Timeline(0.0)
+    timeline.read(record.note)
+    timeline.mark(1.0, "error", source="llm", message="cannot read \ud83d")
+    timeline.mark(2.0, "message", role="user", text="hello \ud83d", interrupted=False)
+    record.close()
+    assert len((tmp_path / "timeline.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    assert json.loads((tmp_path / "transcript.json").read_text(encoding="utf-8"))
