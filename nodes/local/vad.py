@@ -127,7 +127,8 @@ class Detector:
 
     def _is_speech(self, window: Samples) -> bool:
         loud = window.astype(np.float32)
-        power = float(loud.dot(loud)) / WINDOW
+        offset = float(loud.sum()) / WINDOW  # of a cheap microphone: it is not loud
+        power = float(loud.dot(loud)) / WINDOW - offset * offset
         voiced = power > FAINTEST_SPEECH and bool(self._vad.is_speech(window.tobytes(), RATE))
         self._floor.follow(power, voiced=voiced)
         return voiced and self._floor.stands_out(power, speaking=self._smoothing.speaking)

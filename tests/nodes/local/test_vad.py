@@ -164,6 +164,11 @@ def test_noise_that_follows_a_switched_off_microphone_is_not_speech() -> None:
     assert edges(heard(Detector(), frames(switched_on))) == []
 
 
+@pytest.mark.parametrize("offset", [-6000, -600, 300, 2000, 8000])
+def test_the_offset_of_a_cheap_microphone_moves_no_edge(offset: int) -> None:
+    assert edges(heard(Detector(), frames(SPOKEN + offset))) == [(START, 0.56), (END, 1.3)]
+
+
 def test_speech_is_heard_over_steady_noise() -> None:
     spoken = np.concatenate([silence(1.0), vowel(0.6), silence(1.0)])
     (start, at), (end, _) = edges(heard(Detector(), frames(spoken + noise(2.6, 100))))
