@@ -14,7 +14,7 @@ from antiphon.pipeline.words import words
 # What listeners say to mean "go on", by language. A word here must not, alone, ask for anything.
 ACKNOWLEDGEMENTS: Final[dict[str, frozenset[str]]] = {
     "en": frozenset(
-        "mm mmm hm hmm hum mhm mmhm uh huh um em erm ahem uhuh uhhuh ah oh aha yeah"
+        "a mm mmm hm hmm hum mhm mmhm uh huh um em erm ahem uhuh uhhuh ah oh aha yeah"
         " yep yup yes ya okay ok right sure alright cool great nice good wow really"
         " interesting understood indeed".split()
     ),
@@ -35,7 +35,8 @@ END_OF_REPLY: Final = 1.0  # seconds: who speaks so late answers, and does not a
 
 _BEGUN: Final = {" ".join(p.split()[:n]) for p in PHRASES for n in range(1, len(p.split()))}
 _PHRASE = re.compile(rf"\b(?:{'|'.join(sorted(PHRASES))})\b")
-_HUM = re.compile(r"m+h*m+|h+u?m+|u+m+|[aou]+h+")  # of any length
+# Of any length; some recognisers spell it: "m m h m m". ("a" above is what they make of "uh".)
+_HUM = re.compile(r"m+h*m*|h+u?m+|u+m+|[aou]+h+")
 _ANY: Final = frozenset().union(*ACKNOWLEDGEMENTS.values())
 _SAID = re.compile(r"[^\W_]+")
 
@@ -61,7 +62,7 @@ def _telling(text: str, language: str | None) -> list[str]:
     """The words that say more than "I am listening"."""
     known = ACKNOWLEDGEMENTS.get((language or "").partition("-")[0].lower(), _ANY)
     said = _SAID.findall(text.lower())
-    if "".join(said) in known:
+    if (joined := "".join(said)) in known or _HUM.fullmatch(joined):
         return []
     rest = _PHRASE.sub(" ", " ".join(said)).split()
     return [word for word in rest if word not in known and not _HUM.fullmatch(word)]

@@ -18,6 +18,7 @@ from antiphon.pipeline.interruption import (
     [
         *(("mm-hmm", "en"), ("Mm-hmm.", None), ("Uh-huh!", "en"), ("Okay, okay. Right…", "en-US")),
         *(("mmmmm", "en"), ("Hmmm", "fr"), ("ahhh", None), ("Oooh", "de"), ("YEAH", "EN-gb")),
+        *(("m m h m m", "en"), ("m", None), ("m m h", "en"), ("a", "en")),  # as recognisers have it
         *(("I see.", "en"), ("Okay, I see, mm-hmm.", "en"), ("yeah got it", None)),
         *(("Oh, of course", "en"), ("D'accord.", "fr"), ("ça va", "fr")),
         *(
@@ -40,6 +41,7 @@ def test_what_only_says_i_am_listening_ends_no_reply(text: str, language: str | 
     [
         *(("stop", "en"), ("no", "en"), ("yes but", "en"), ("okay 5", "en"), ("42.", "en")),
         *(("Right, the second one", "en"), ("mum", "en"), ("I seek", "en"), ("we got it", "en")),
+        *(("a moment", "en"), ("h m v", "en"), ("a", "fr"), ("m 5", None)),
         *(("is this okay", None), ("genau", "en"), ("3", "zh"), ("等一下", "zh")),
     ],
 )
