@@ -23,6 +23,7 @@ from antiphon.pipeline.words import Token, breath, joined, speakable, token_at
 # Characters: a word with the signs that hang on it, or a line, longer than this is not followed.
 _LONGEST_WORD = 200
 _LONGEST_LINE = 2000
+FAR = 200.0  # words: further ahead no chunk looks, by far
 
 
 class Break(NamedTuple):
@@ -37,9 +38,11 @@ class Break(NamedTuple):
 class Breaks:
     """The breaks of one segment's text, found as it arrives.
 
-    Text is judged by `settle`, when somebody asks: tokens that come together are judged together.
+    Text is judged by `settle`, when somebody asks: tokens that come together are judged together,
+    and no further than `FAR` words, so that a book that comes at once costs no more than its pages.
     Mutable state: the text not yet taken, which begins at `begin`; how far it has been judged and
-    whether more came since; the line up to there and whether a sentence begins there.
+    whether there is more, and whether any may follow; the line up to there and whether a sentence
+    begins there.
     """
 
     def __init__(self) -> None:
@@ -51,6 +54,7 @@ class Breaks:
         self.reach = 0.0  # words up to the end of the text, the last one perhaps incomplete
         self._judged = 0
         self._grown = False
+        self._final = False
         self._sized = 0.0
         self._line = ""
         self._fresh = True
@@ -58,17 +62,17 @@ class Breaks:
     def feed(self, text: str) -> None:
         """Add text to the end; `settle` before the breaks are read."""
         self.text += text
-        self._grown = True
+        self._grown, self._final = True, False
 
     def settle(self) -> None:
         """Judge the text that came since the last time."""
         if self._grown:
-            self._scan(final=False)
+            self._scan()
 
     def close(self) -> None:
         """Judge what is left: nothing follows it."""
-        self._scan(final=True)
-        self.provisional.clear()
+        self._final = True
+        self._scan()
 
     def take(self, end: int) -> str:
         """Remove and return the text up to `end`."""
@@ -87,16 +91,19 @@ class Breaks:
         self.provisional = [b for b in self.provisional if b.end > end]
         return taken
 
-    def _scan(self, *, final: bool) -> None:
+    def _scan(self) -> None:
         self._grown = False
         self.provisional.clear()
         self.reach = self._sized
         at = self._judged - self.begin
         first = token_at(self.text, at)
         while first is not None:
+            if self.reach - self.size > FAR:
+                self._grown = True
+                return
             self._notice_new_line(self.text[at : first.begin])
             token, following = self._with_its_signs(first)
-            if not final and (following is None or not self._whole(following)):
+            if not self._final and (following is None or not self._whole(following)):
                 self._provide(token, following)
                 return
 

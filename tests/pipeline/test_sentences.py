@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from antiphon.pipeline.sentence_breaks import FAR, Breaks
 from antiphon.pipeline.sentence_ends import HOLD, LONG_HOLD
 from antiphon.pipeline.sentences import LADDER, LONGEST, Sentences
 from antiphon.pipeline.source import Chunker
@@ -314,3 +315,16 @@ def test_work_grows_with_the_text_and_not_with_its_square(word: str) -> None:
         return made
 
     assert calls(4000) < 2.4 * calls(2000)
+
+
+def test_a_book_that_comes_at_once_is_judged_a_page_at_a_time() -> None:
+    book = "It was so, and it was not so. " * 3000
+    breaks = Breaks()
+    breaks.feed(book)
+    breaks.close()
+    read = ""
+    while breaks.text:
+        breaks.settle()
+        assert breaks.settled[-1].size - breaks.size <= FAR + 1.0
+        read += breaks.take(breaks.settled[-1].end)
+    assert read == book
