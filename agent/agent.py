@@ -214,11 +214,12 @@ class Agent(InCharge, session_options.OptionsOfAgent):
     async def update_chat_ctx(
         self, chat_ctx: llms.ChatContext, *, exclude_invalid_function_calls: bool = True
     ) -> None:
-        """Replace what the agent remembers, from the next reply on; calls of tools it has not are
-        left out, unless `exclude_invalid_function_calls` is False."""
+        """Replace what it remembers, from the next reply on; without calls of tools it has not."""
         session = self._session
         tools = session.conversation.toolsets.offered(self) if session else self._tools
         self._chat_ctx = _copy(chat_ctx, tools if exclude_invalid_function_calls else None)
+        if session is not None:
+            session.conversation.memory.date(self._chat_ctx)
 
     def overrides(self, name: str) -> bool:
         """Whether a node or hook of this agent is not the default one."""

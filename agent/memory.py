@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
@@ -16,7 +17,7 @@ from livekit.agents.llm.chat_context import Instructions
 from antiphon.veil import veiled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from antiphon.agent import Agent
     from antiphon.session import AgentSession
@@ -46,12 +47,29 @@ class Memory:
             return text
         return llm.ChatMessage(role="user", content=[text], created_at=self.wall())
 
-    def write(self, item: llm.ChatItem, agent: Agent) -> llm.ChatItem:
-        """Add an item to an agent's history and to the session's, as it is in the latter."""
-        agent.remembered.insert(item)
+    def write(
+        self, item: llm.ChatItem, agent: Agent, after: Collection[str] | None = None
+    ) -> llm.ChatItem:
+        """Add an item to an agent's history and to the session's, as it is in the latter; `after`
+        as in `place`."""
+        place(item, agent.remembered, after)
         told = _veiled(item) if agent.confidential else item
-        self._session.history.insert(told)
+        place(told, self._session.history, after)
         return told
+
+    def of_this_instant(self) -> set[str]:
+        """The ids of what history has of now: it was there before what begins now."""
+        now, items = self.wall(), reversed(self._session.history.items)
+        return {item.id for item in takewhile(lambda item: item.created_at == now, items)}
+
+    def date(self, context: llm.ChatContext) -> None:
+        """Nothing that code added at the end is from later than now: the machine's clock, by which
+        it is dated, may have been set, and runs beside a virtual one."""
+        now, items = self.wall(), context.items
+        for at in reversed(range(len(items))):
+            if items[at].created_at <= now:
+                break
+            items[at] = items[at].model_copy(update={"created_at": now})
 
     def set_up(
         self,
@@ -117,6 +135,18 @@ class Memory:
             return found
 
         return context
+
+
+def place(item: llm.ChatItem, context: llm.ChatContext, after: Collection[str] | None) -> None:
+    """Insert by time; among what is of the same instant, behind all, or behind those ids only."""
+    context.insert(item)
+    if after is None:
+        return
+    items = context.items
+    at = next(at for at in reversed(range(len(items))) if items[at] is item)
+    while at and items[at - 1].created_at == item.created_at and items[at - 1].id not in after:
+        items[at - 1 : at + 1] = item, items[at - 1]
+        at -= 1
 
 
 def _veiled(item: llm.ChatItem) -> llm.ChatItem:

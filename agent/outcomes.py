@@ -74,7 +74,7 @@ def _split(result: object) -> tuple[list[Agent], Any]:
         return [], result
     agents = [item for item in result if isinstance(item, Agent)]
     if not agents:
-        return [], result
+        return [], list(result)
     rest = [item for item in result if not isinstance(item, Agent)]
     return agents, None if not rest else rest[0] if len(rest) == 1 else rest
 

@@ -128,6 +128,7 @@ class Generated(Said):
         super().__init__(voice, "", name=name)
         self._on_death = on_death  # told when the model dies in the middle
         self.tools = tools
+        self.named = tools  # those of `tools` that the node names to its model, and what it adds
         self.given = llm.ChatContext.empty()  # what the model was called with
         self._told: Told = ""  # the agent's instructions in it
         self._context = context
@@ -172,17 +173,21 @@ class Generated(Said):
 
     def _asked(self, context: llm.ChatContext) -> AsyncGenerator[Thought, None]:
         agent, settings = self.voice.agent, self.voice.settings
-        return thoughts(
-            lambda: agent.llm_node(context, self.tools.flatten(), settings),
-            self._called,
-            self.answer,
-        )
+        offered = self.tools.flatten()
+        known = [*offered]
+
+        def called(wanted: llm.FunctionToolCall) -> Call | None:
+            if offered != known:  # the node may change the list, for this request
+                self.named = llm.ToolContext(offered)
+            return self._called(wanted)
+
+        return thoughts(lambda: agent.llm_node(context, offered, settings), called, self.answer)
 
     def _called(self, wanted: llm.FunctionToolCall) -> Call | None:
         if self.voice.settings.tool_choice == "none":
             logger.warning("the model called a tool though it was told not to; ignored")
             return None
-        return Call(wanted, effect_of(self.tools.get_function_tool(wanted.name)))
+        return Call(wanted, effect_of(self.named.get_function_tool(wanted.name)))
 
     def _with(self, said: str) -> llm.ChatContext:
         """What the model was called with, and what it has said of its answer."""

@@ -42,6 +42,7 @@ class StepWork:
         self.step = step
         self.handle = conversation.speaking.handle(reply)
         self._outcomes: dict[str, Outcome | None] = {}
+        self.after: dict[str, set[str]] = {}  # the ids that a call of the same instant stays behind
         self._answered: asyncio.Future[None] | None = None  # somebody waits for the last one
         self._written = False
         self._later: list[Callable[[], None]] = []  # what is written after it
@@ -51,7 +52,7 @@ class StepWork:
         return cast("Generated", self.step.source)  # nobody else calls tools
 
     def begin(self, call: Call) -> None:
-        self.conversation.tools.start(self, self._item(call), self.source.tools)
+        self.conversation.tools.start(self, self._item(call), self.source.named)
 
     def refuse(self, call: Call) -> None:
         self._take(refused(self._item(call), INTERRUPTED, reply=False))  # `abandon` follows
@@ -110,6 +111,8 @@ class StepWork:
             extra=wanted.extra or {},
             created_at=self.conversation.memory.wall(),
         )
+        earlier = {f"{self.source.id}/fnc_{number}" for number in range(len(self._outcomes))}
+        self.after[name] = self.conversation.memory.of_this_instant() | earlier | {self.source.id}
         self._outcomes[name] = None
         self._show(item)
         return item
@@ -145,7 +148,7 @@ class StepWork:
         now = talk.memory.wall()
         for outcome in outcomes:
             self._show(outcome.call)
-            talk.memory.write(outcome.call, agent)
+            talk.memory.write(outcome.call, agent, self.after[outcome.call.call_id])
         for outcome in outcomes:
             self._show(outcome.output)
             outcome.output.created_at = now

@@ -18,6 +18,7 @@ from livekit.agents import NOT_GIVEN, NotGivenOr, ToolCallStarted, llm
 from antiphon import cancelling, duplicates
 from antiphon.background import Background
 from antiphon.context import INSIDE
+from antiphon.memory import place
 from antiphon.outcomes import Outcome, outcome_of, refused
 from antiphon.running import Running, Tool, perform
 from antiphon.speaking import TOOLS_LIMIT
@@ -121,7 +122,10 @@ class Toolbox:
                     is_error=False,
                     created_at=call.created_at,
                 )
-                context.insert([call.model_copy(update={"id": f"{call.id}{RUNNING}"}), output])
+                after = running.work.after[call.call_id]
+                shown = call.model_copy(update={"id": f"{call.id}{RUNNING}"})
+                place(shown, context, after)
+                place(output, context, {shown.id, *after})
         return context
 
     def start(self, work: StepWork, call: llm.FunctionCall, tools: llm.ToolContext) -> None:

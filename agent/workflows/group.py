@@ -117,7 +117,7 @@ class TaskGroup(AgentTask[TaskGroupResult]):
         blank = task.tools or not task.chat_ctx.items
         await task.update_tools([*task.tools, *self._way_back(task, step)])
         if blank:
-            await task.update_chat_ctx(self.remembered, exclude_invalid_function_calls=False)
+            await task.update_chat_ctx(self.remembered)
         if step not in self._visited:
             self._visited.append(step)
         try:
