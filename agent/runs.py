@@ -110,7 +110,15 @@ class Runs:
         talk = self._conversation
         going = {*talk.speaking.unfinished(), *talk.seats.entering()} - self._before
         keeping = [agent for agent in self._keeping if not talk.seats.below(agent)]
-        return bool(going or keeping) or talk.answers.busy or talk.seats.rising or talk.tools.due
+        working = [  # the speech that it is of may have been interrupted
+            running
+            for running in talk.tools.running
+            if not (running.handle in self._before or running.reports)
+            if not talk.seats.below(running.agent)
+        ]
+        if going or keeping or working:
+            return True
+        return talk.answers.busy or talk.seats.rising or talk.tools.due
 
     def _end(self, error: Exception | None) -> None:
         run, self._run = self._run, None

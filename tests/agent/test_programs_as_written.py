@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from antiphon import Agent, AgentTask, ModelSettings, function_tool, llm
+from antiphon import Agent, AgentSession, AgentTask, ModelSettings, function_tool, llm
 from antiphon.beta.workflows import TaskGroup
 from antiphon.simulate import ScriptedLLM, calls, says, simulate
 
@@ -166,3 +166,24 @@ def test_a_task_of_a_group_is_told_of_no_calls_that_it_cannot_make() -> None:
     )
     simulate(Survey(instructions="Ask."), [says("Ada"), says("Five")], llm=model)
     assert order(model.asked[-1]) == ["Who?", "Ada", "How was it?", "Five"]
+
+
+class Hasty(Agent):
+    """Cuts its own speech in a tool, and says something else before the tool is done."""
+
+    @function_tool
+    async def leave(self) -> str:
+        """Leaves."""
+        self.session.interrupt()
+        await self.session.generate_reply(instructions="Say goodbye.", allow_interruptions=False)
+        return "left"
+
+
+async def test_a_run_has_the_output_of_a_tool_that_cut_its_own_speech() -> None:
+    async with AgentSession[None](llm=ScriptedLLM([calls("leave"), "Bye."])) as session:
+        await session.start(Hasty(instructions="Serve."))
+        result = await session.run(user_input="I must go")
+        result.expect.next_event().is_function_call(name="leave")
+        result.expect.next_event().is_message(role="assistant")
+        result.expect.next_event().is_function_call_output(output="left")
+        result.expect.no_more_events()
