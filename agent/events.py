@@ -130,5 +130,6 @@ def error_event(
         kind, source = STTError, agent.vad if where == "vad" else agent.stt
     elif where in ("tts", "output"):
         kind, source = TTSError, agent.tts if where == "tts" else None
-    wrapped = kind(timestamp=at, label=where, error=error, recoverable=recoverable)
+    label = source.label if where in ("stt", "llm", "tts") and source is not None else where
+    wrapped = kind(timestamp=at, label=label, error=error, recoverable=recoverable)
     return ErrorEvent(error=wrapped, source=source or agent, created_at=at)

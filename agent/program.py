@@ -127,7 +127,10 @@ def _server(module: ModuleType, path: Path) -> AgentServer:
     found = {name: each for name, each in vars(module).items() if isinstance(each, AgentServer)}
     different = {id(server): server for server in found.values()}
     if not different:
-        raise ProgramError(f"{path.name} has no AgentServer: write {EXAMPLE}")
+        raise ProgramError(
+            f"{path.name} has no AgentServer: write {EXAMPLE}; or "
+            f"let it begin itself, with python {path.name} console"
+        )
     if len(different) > 1:
         names = " and ".join(sorted(found))
         raise ProgramError(f"{path.name} has {len(different)} AgentServers, {names}; keep one")

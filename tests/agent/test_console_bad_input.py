@@ -52,6 +52,7 @@ LOADING = [
     ("\n\n1 / 0", "ZeroDivisionError: division by zero (program.py:3)"),
     ("x = 1\nraise SystemExit(3)", "program.py:2: the program ended itself (exit 3)"),
     ("server = 1", "program.py has no AgentServer: write server = AgentServer()"),
+    ("entry = 1", "or let it begin itself, with python program.py console"),
     (
         "from antiphon import AgentServer\na = AgentServer()\nb = AgentServer()",
         "program.py has 2 AgentServers, a and b; keep one",

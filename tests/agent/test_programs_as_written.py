@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
 from antiphon import Agent, AgentSession, AgentTask, ModelSettings, function_tool, llm
 from antiphon.beta.workflows import TaskGroup
 from antiphon.simulate import ScriptedLLM, calls, says, simulate
@@ -187,3 +189,20 @@ async def test_a_run_has_the_output_of_a_tool_that_cut_its_own_speech() -> None:
         result.expect.next_event().is_message(role="assistant")
         result.expect.next_event().is_function_call_output(output="left")
         result.expect.no_more_events()
+
+
+class Breaking(ScriptedLLM):
+    """Fails whenever it is asked."""
+
+    def chat(self, **_: Any) -> llm.LLMStream:
+        raise OSError("no line to it")
+
+
+async def test_an_error_names_the_model_that_failed_as_livekit_does() -> None:
+    labels: list[str] = []
+    async with AgentSession[None](llm=Breaking()) as session:
+        session.on("error", lambda event: labels.append(event.error.label))
+        await session.start(Agent(instructions="Serve."))
+        with pytest.raises(Exception, match="no line to it"):
+            await session.run(user_input="Hello")
+    assert labels == [Breaking().label]
