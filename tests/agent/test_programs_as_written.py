@@ -109,8 +109,8 @@ def order(context: llm.ChatContext) -> list[str]:
 
 def test_a_call_stays_before_the_question_of_the_task_that_it_began() -> None:
     agent = Desk(instructions="Serve.")
-    replies = [calls("book"), "Who are you?", calls("named", name="Ada"), "Done."]
-    call = simulate(agent, [says("Book"), says("Ada")], llm=replies)
+    model = ScriptedLLM([calls("book"), "Who are you?", calls("named", name="Ada"), "Done."])
+    call = simulate(agent, [says("Book"), says("Ada")], llm=model)
     told = ["Book", "call book", "Who are you?", "Ada", "output book", "Done."]
     assert [line for line in order(call.session.history) if "named" not in line] == told
     assert order(agent.chat_ctx) == told

@@ -50,7 +50,7 @@ async def talk(
     """Hold these turns; what came of each."""
     results = []
     for said, answers in turns:
-        model.replies = [*model.replies, *answers]  # type: ignore[misc]
+        model.replies = [*model.replies, *answers]
         results.append(await session.run(user_input=said))
         assert len(model.asked) == len(model.replies), said  # type: ignore[arg-type]
     return results
@@ -156,7 +156,7 @@ async def test_a_task_alone_gives_its_result_and_mocks_stand_in_for_tools() -> N
 @pytest.mark.parametrize("said", ["Yes", "Yes please"])
 def test_the_same_program_is_held_aloud(said: str) -> None:
     stay = Stay(room="7")
-    replies = [
+    replies: list[str | Calls] = [
         calls("to_concierge"),
         calls("order", items=["water"]),
         "Water is on its way.",
