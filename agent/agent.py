@@ -137,19 +137,19 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         """Its own options; they hold over the session's."""
         return self._turn_handling
 
-    def may_join(self, session: AgentSession[Any]) -> None:
+    def may_join_session(self, session: AgentSession[Any]) -> None:
         """UsageError when it cannot be in charge of `session`, and why."""
         if self._session is not None and self._session is not session:
             raise UsageError(f"{self._id} is running in another session; make a new one")
         arguments.tools(f"the session's tools and those of {self._id}", session.tools, *self._tools)
 
-    def join(self, session: AgentSession[Any]) -> None:
+    def join_session(self, session: AgentSession[Any]) -> None:
         """Called by the session that puts it in charge."""
         if self._session is not None and self._session is not session:
             raise UsageError(f"{self._id} is running in another session; make a new one")
         self._session = session
 
-    def leave(self) -> None:
+    def leave_session(self) -> None:
         """Called by the session when it is not in charge any more."""
         self._session = None
 
@@ -171,7 +171,7 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         return _chosen("tts", self._tts, self._session)
 
     @property
-    def models(self) -> list[Any]:
+    def models_in_use(self) -> list[Any]:
         """Those in use."""
         return [m for m in (self.vad, self.stt, self.llm, self.tts) if m is not None]
 

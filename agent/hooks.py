@@ -92,7 +92,7 @@ async def enter(conversation: Conversation, agent: Agent) -> None:
         error = await outcome(called(agent.on_enter))
     if error is not None:
         _report(conversation, "on_enter", error)
-        agent.fail(error)
+        agent.entering_failed(error)
 
 
 async def leave(conversation: Conversation, agent: Agent) -> None:

@@ -13,5 +13,5 @@ class InCharge:
         """Whether it answers the user; turns wait for the next in charge while it does not."""
         return True
 
-    def fail(self, error: Exception) -> None:
+    def entering_failed(self, error: Exception) -> None:
         """Called by the session when `on_enter` raises."""

@@ -67,7 +67,7 @@ class Run:
         self._closing: asyncio.Task[None] | None = None
         self._hurried: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.room_io: RoomIO | None = None
-        agent.join(session)
+        agent.join_session(session)
         self.conversation = Conversation(session, agent, self._scope, self.strays)
         self.sight = Sight(session, self._scope)
 
@@ -95,7 +95,7 @@ class Run:
         if self._closing is not None:
             return  # it was closed before it began
         self._prewarm()
-        talk.usage.follow(self._agent.models)
+        talk.usage.follow(self._agent.models_in_use)
         talk.hearing.start()
         talk.end_of_turn.follow()
         talk.seats.seated(None, self._agent)
@@ -113,7 +113,7 @@ class Run:
 
     def _prewarm(self) -> None:
         """Let the models open what they can before the first turn needs it."""
-        for line in honesty(*self._agent.models):
+        for line in honesty(*self._agent.models_in_use):
             logger.info("%s", line)
         for model in (self._agent.stt, self._agent.tts, self._agent.llm):
             if model is not None:

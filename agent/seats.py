@@ -73,7 +73,7 @@ class Seats:
             if above.agent is not task:
                 _give_up(above.agent, "the task it was awaited in is over")
                 self._conversation.speaking.quieten(above.agent)
-                above.agent.leave()
+                above.agent.leave_session()
             above.rise(self.answers)
         self.seated(ending[-1].agent, self.answers.agent, again=True)
         return True
@@ -87,9 +87,9 @@ class Seats:
             self._scope.start("on_exit", self._exit(task))
 
     async def _exit(self, task: Agent) -> None:
-        task.join(self._conversation.session)
+        task.join_session(self._conversation.session)
         await self.leave(task)
-        task.leave()
+        task.leave_session()
 
     def seated(self, old: Agent | None, new: Agent, *, again: bool = False) -> None:
         """`new` is in charge: the session hears with its ears, and it says what it wants to."""
@@ -97,10 +97,10 @@ class Seats:
         if self._scope.closing:
             return
         if old is not new and old is not None and not self.sits(old):
-            old.leave()
+            old.leave_session()
         if not again:
             self._leaving.pop(new, None)
-            new.join(talk.session)
+            new.join_session(talk.session)
         item = llm.AgentHandoff(
             old_agent_id=old.id if old else None,
             new_agent_id=new.id,
@@ -157,7 +157,7 @@ class Seats:
         for below in others:
             below.close()
             self._conversation.tools.cancel_of(below.agent)
-            below.agent.leave()
+            below.agent.leave_session()
 
     def release(self) -> None:
         """The session closes: whoever waits for a task waits no longer."""

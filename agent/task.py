@@ -65,7 +65,7 @@ class AgentTask(Agent, Generic[T]):
         """Not when it is done: what the user says then is for the agent that waited."""
         return not self._result
 
-    def fail(self, error: Exception) -> None:
+    def entering_failed(self, error: Exception) -> None:
         """`on_enter` raised: so does the task, where it is awaited."""
         if not self._result:
             self.complete(error)

@@ -9,7 +9,7 @@ import pytest
 
 from antiphon import Agent, AgentSession, AgentTask, ModelSettings, function_tool, llm
 from antiphon.beta.workflows import TaskGroup
-from antiphon.simulate import ScriptedLLM, calls, says, simulate
+from antiphon.simulate import Calls, ScriptedLLM, calls, says, simulate
 
 
 class Adding(Agent):
@@ -206,3 +206,44 @@ async def test_an_error_names_the_model_that_failed_as_livekit_does() -> None:
         with pytest.raises(Exception, match="no line to it"):
             await session.run(user_input="Hello")
     assert labels == [Breaking().label]
+
+
+class Club(Agent):
+    """Its tools have plain names, and it keeps a list of its own."""
+
+    def __init__(self) -> None:
+        self.models = ["A", "B"]
+        super().__init__(instructions="Serve.")
+
+    @function_tool
+    async def join(self) -> str:
+        """Joins the club."""
+        return f"joined for {', '.join(self.models)}"
+
+    @function_tool
+    async def leave(self) -> Agent:
+        """Leaves the club."""
+        return Agent(instructions="Say goodbye.")
+
+    @function_tool
+    async def fail(self) -> str:
+        """Fails."""
+        return "failed"
+
+
+async def test_tools_and_attributes_may_have_any_plain_name() -> None:
+    replies: list[str | Calls] = [
+        calls("join"),
+        "You are in.",
+        calls("fail"),
+        "It failed.",
+        calls("leave"),
+    ]
+    async with AgentSession[None](llm=ScriptedLLM(replies)) as session:
+        await session.start(Club())
+        joined = await session.run(user_input="Join")
+        joined.expect.contains_function_call_output(output="joined for A, B")
+        await session.run(user_input="Fail")
+        left = await session.run(user_input="Leave")
+        left.expect.contains_agent_handoff(new_agent_type=Agent)
+        assert not isinstance(session.current_agent, Club)
