@@ -49,10 +49,12 @@ async def talk(
 ) -> list[RunResult[None]]:
     """Hold these turns; what came of each."""
     results = []
+    replies: list[str | Calls] = [""] * len(model.asked)  # those before were given
     for said, answers in turns:
-        model.replies = [*model.replies, *answers]
+        replies += answers
+        model.replies = replies
         results.append(await session.run(user_input=said))
-        assert len(model.asked) == len(model.replies), said  # type: ignore[arg-type]
+        assert len(model.asked) == len(replies), said
     return results
 
 

@@ -219,7 +219,7 @@ def test_a_task_awaited_in_a_tool_holds_the_conversation_and_gives_its_result() 
     )
     check(call)
     assert story(call) == [
-        *("user: zaza", f"assistant: {ONE}", "handoff: caller to asks", "call: name {}"),
+        *("user: zaza", f"assistant: {ONE}", "call: name {}", "handoff: caller to asks"),
         *(f"assistant: {TWO}", "user: zeze", "handoff: asks to caller"),
         *("output: the name is zeze", f"assistant: {THREE}"),
     ]
