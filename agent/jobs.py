@@ -16,6 +16,7 @@ from antiphon import session_options, worker
 from antiphon.arguments import given
 from antiphon.jobs_lost import LostCall as LostCall
 from antiphon.jobs_lost import lost_call as lost_call
+from antiphon.only_agent import OnlyAgent
 from antiphon.program import blame, blamed, load
 from antiphon.service import Functions
 
@@ -108,6 +109,7 @@ class Entry:
     async def __call__(self, job: JobContext) -> None:
         OF_PROGRAM.set(True)
         settled = worker.settled(job)
+        OnlyAgent(job)
         try:
             await self.served.given.entry(job)
         except Exception as error:

@@ -96,15 +96,16 @@ def free_port(kind: socket.SocketKind) -> int:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, port: int = 0) -> Generator[LiveKitServer]:
-    """Run a server on ports of its own, or on this one; its log is in `folder`."""
+def serving(folder: Path, port: int = 0, more: str = "") -> Generator[LiveKitServer]:
+    """Run a server on ports of its own, or on this one, with `more` in its configuration; its log
+    is in `folder`."""
     if not binary().exists():
         pytest.skip("there is no LiveKit server: make livekit-server builds it, once")
     port = port or free_port(socket.SOCK_STREAM)
     text = CONFIGURATION.format(
         port=port, media=free_port(socket.SOCK_DGRAM), key=KEY, secret=SECRET
     )
-    (folder / "livekit.yaml").write_text(text)
+    (folder / "livekit.yaml").write_text(text + more)
     with (folder / "livekit.log").open("wb") as log:
         process = subprocess.Popen(
             [binary(), "--config", folder / "livekit.yaml"], stdout=log, stderr=log, cwd=folder

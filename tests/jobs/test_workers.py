@@ -137,22 +137,24 @@ async def test_a_second_signal_ends_a_worker_at_once_and_its_calls_with_it(
             await until(lambda: not alive(int(agent.attributes["pid"])))
 
 
+@pytest.mark.parametrize("name", ["survivor", ""])  # without one, every new room is sent an agent
 async def test_a_call_goes_on_when_its_server_comes_back_and_new_ones_are_taken(
-    tmp_path: Path,
+    tmp_path: Path, name: str
 ) -> None:
-    program = write(tmp_path, TALKS, GONE, agent="survivor")
+    program = write(tmp_path, TALKS, GONE, agent=name)
     with serving(tmp_path) as first, at_work(program, first) as worker:
         await worker.registered()
         async with rooms_of(first) as rooms, rooms.caller("cut off"):
-            await rooms.dispatch("cut off", "survivor")
+            await rooms.ask("cut off", name)
             agent = await rooms.agent("cut off")
             first.kill()
             with serving(tmp_path, first.port) as second:
                 async with rooms_of(second) as rooms:
                     await rooms.present("cut off", agent.identity, "caller")
                     await worker.says("registered worker", 2)
-                    await rooms.dispatch("next", "survivor")
+                    await rooms.ask("next", name)
                     await rooms.agent("next")
+                    await rooms.present("cut off", agent.identity, "caller")
                     assert told(tmp_path, "cut off") == []
                     (tmp_path / "cut off").touch()
                     await until(lambda: len(told(tmp_path, "cut off")) == 2)

@@ -126,13 +126,13 @@ class Worker:
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    async def says(self, text: str, times: int = 1) -> None:
+    async def says(self, text: str, times: int = 1, patience: float = PATIENCE) -> None:
         """Wait until it has said `text`."""
-        await until(lambda: self.said.count(text) >= times or not self.running)
+        await until(lambda: self.said.count(text) >= times or not self.running, patience)
         assert self.said.count(text) >= times, self.said[-4000:]
 
     async def registered(self) -> Self:
-        await self.says("registered worker")
+        await self.says("registered worker", patience=LONG)  # a busy machine loads it for long
         return self
 
     def health(self) -> tuple[str, int]:
@@ -194,6 +194,13 @@ class Rooms:
         return await self.api.agent_dispatch.create_dispatch(
             api.CreateAgentDispatchRequest(agent_name=agent, room=room, **more)
         )
+
+    async def ask(self, room: str, agent: str) -> None:
+        """Dispatch an agent by its name; one without a name comes to every room there is."""
+        if agent:
+            await self.dispatch(room, agent)
+        else:
+            await self.api.room.create_room(api.CreateRoomRequest(name=room))
 
     async def there(self, room: str) -> list[ParticipantInfo]:
         try:
