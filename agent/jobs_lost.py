@@ -39,7 +39,8 @@ TIMES: Final = "antiphon.lost.times"
 WORKER_DIED: Final = "its worker died"
 
 PATIENCE: Final = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between two tries to reach the server
-TAKEN_WITHIN: Final = 3.0  # seconds until a worker has taken a dispatch; none may be free
+TAKEN_WITHIN: Final = 6.0  # seconds in which a dispatch is taken, or no worker is free: a server
+# that has just met a worker asks all its nodes who is there, for five, before it tells of a job
 LAST: Final = 5.0  # seconds a worker that ends still looks after lost calls
 GLANCE: Final = 0.25
 PEOPLE: Final = (ParticipantInfo.STANDARD, ParticipantInfo.SIP, ParticipantInfo.CONNECTOR)
@@ -153,14 +154,14 @@ async def _replaced(
         logger.error("room %s has lost %d agents: no other one is asked for", call.room, times)
         return True
     attributes = {**asked.attributes, WHY: why, JOB: call.job, TIMES: str(times)}
-    return await _dispatched(server, asked, attributes)
+    return await _dispatched(server, asked, attributes, {each.identity for each in there})
 
 
 async def _dispatched(
-    server: api.LiveKitAPI, like: api.AgentDispatch, attributes: dict[str, str]
+    server: api.LiveKitAPI, like: api.AgentDispatch, attributes: dict[str, str], before: set[str]
 ) -> bool:
     """Dispatch again; False when no worker has taken it, in which case it is withdrawn: a server
-    keeps no dispatch for a worker that is free later."""
+    keeps no dispatch for a worker that is free later, and ends the job of one that was taken."""
     asked = await server.agent_dispatch.create_dispatch(
         api.CreateAgentDispatchRequest(
             agent_name=like.agent_name,
@@ -177,6 +178,9 @@ async def _dispatched(
     while loop.time() < until:
         now = await server.agent_dispatch.get_dispatch(asked.id, like.room)
         if now is None or now.state.jobs:
+            return True
+        new = [p for p in await _participants(server, like.room) if p.identity not in before]
+        if any(_is_agent(each, like.agent_name) for each in new):
             return True
         await asyncio.sleep(GLANCE)
     logger.warning("no worker is free for room %s", like.room)

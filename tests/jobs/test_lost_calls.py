@@ -205,6 +205,7 @@ async def test_a_worker_looks_after_the_calls_that_its_predecessor_left(
             assert second.attributes["metadata"] == "a secret of the user's"
             await worker.says("nobody is left in room left empty")
             await until(lambda: began_and_over(journal) == {second.identity})
+            assert len(await rooms.dispatches("left")) == 2  # a dispatch taken back ends its job
 
 
 async def test_a_room_that_has_an_agent_again_gets_no_other(
