@@ -95,6 +95,7 @@ from livekit.agents import (
 
 from antiphon import cli, inference, ipc, llm, metrics, stt, tokenize, tts, utils, vad, voice
 from antiphon.agent import Agent
+from antiphon.amd import AMD
 from antiphon.assertions import (
     AgentHandoffEvent,
     ChatMessageEvent,
@@ -139,6 +140,7 @@ def __getattr__(name: str) -> ModuleType:
 
 
 __all__ = [
+    "AMD",
     "AMDCategory",
     "AMDPredictionEvent",
     "APIConnectOptions",

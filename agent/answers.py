@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -97,7 +98,10 @@ class Answers:
             draft.cut()
 
     def commit(self, commit: Commit) -> None:
-        """The user's turn is over."""
+        """The user's turn is over; that of a machine is not answered."""
+        amd = self._conversation.session.amd
+        if amd is not None and amd.takes_turns:
+            commit = replace(commit, answer=False)
         turn = Turn(self._conversation.next_turn(), self._message(commit), commit)
         if commit.answer and self.agent.answers_user:
             self._conversation.speaking.give_way()

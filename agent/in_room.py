@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from antiphon.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from antiphon.amd import AMD
     from antiphon.lifecycle import Run
     from antiphon.room import RoomIO
 
@@ -18,7 +19,12 @@ class Session(Protocol):
 
 
 class RoomOfSession:
-    """What a session says of its room."""
+    """What a session says of its room, and of the call in it.
+
+    Mutable state: `amd`, who listens for an answering machine now.
+    """
+
+    amd: AMD | None = None
 
     hosted = False  # somebody in the room may follow and steer it
 

@@ -32,7 +32,7 @@ class Line:
     """Who has the floor, and who comes next.
 
     `gap`: seconds of silence between one speech and the next. Mutable state: the holder, the line,
-    and when the next may begin.
+    when the next may begin, and whether it is held back.
     """
 
     def __init__(self, observe: Callable[[Observation], None], gap: float = 0.0) -> None:
@@ -42,6 +42,12 @@ class Line:
         self._observe = observe
         self._line: deque[Ticket] = deque()
         self._gens = 0
+        self._held = False
+
+    def hold(self, on: bool) -> None:
+        """Give the floor to nobody for the moment; the line grows."""
+        self._held = on
+        self.advance()
 
     def take(self, kind: Kind) -> Ticket:
         """Take the last place in line; nothing is granted before `advance`."""
@@ -52,7 +58,7 @@ class Line:
 
     def advance(self) -> None:
         """Give the floor to the first in line, if it is free."""
-        if self.holder is None and self._line and self._pause is None:
+        if self.holder is None and self._line and self._pause is None and not self._held:
             self.holder = ticket = self._line.popleft()
             if not ticket.turn.done():
                 ticket.turn.set_result(None)

@@ -2,6 +2,7 @@
 
 from livekit.agents.beta import Instructions
 
-from antiphon.beta import workflows
+from antiphon.beta import tools, workflows
+from antiphon.beta.tools import EndCallTool
 
-__all__ = ["Instructions", "workflows"]
+__all__ = ["EndCallTool", "Instructions", "tools", "workflows"]

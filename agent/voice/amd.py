@@ -1,5 +1,7 @@
-"""What an answering machine's detector says."""
+"""Who answers a call: a human, or a machine."""
 
 from livekit.agents.voice.amd import AMDCategory, AMDPredictionEvent
 
-__all__ = ["AMDCategory", "AMDPredictionEvent"]
+from antiphon.amd import AMD
+
+__all__ = ["AMD", "AMDCategory", "AMDPredictionEvent"]

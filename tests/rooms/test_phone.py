@@ -1,0 +1,117 @@
+"""A telephone in a room: a participant of kind SIP, as a bridge makes one, stands for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from livekit import rtc
+
+from antiphon import AMD, Agent
+from antiphon.beta.tools import send_dtmf_events
+from antiphon.nodes import local
+from antiphon.nodes.wav import read_wav
+from antiphon.pipeline.errors import AntiphonError
+from antiphon.simulate import ScriptedLLM, calls
+from antiphon.simulated_sound import voice
+from tests.rooms.holding import call
+from tests.rooms.singing import Singer, plain, song, sung
+from tests.rooms.test_engines import CALLER
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tests.livekit_server import LiveKitServer
+    from tests.rooms.calling import Caller
+
+pytestmark = pytest.mark.realtime
+
+LINE = 8000  # samples a second: what a telephone line carries
+RINGING = {"sip.callStatus": "ringing", "sip.phoneNumber": "+10000000000", "sip.callID": "1"}
+
+
+async def speak_by_phone(caller: Caller, samples: NDArray[np.int16]) -> None:
+    """Say what was recorded at 16 kHz over a line: at 8 kHz, from its own microphone."""
+    mouth = rtc.AudioSource(LINE, 1, queue_size_ms=40)
+    track = rtc.LocalAudioTrack.create_audio_track("line", mouth)
+    source = rtc.TrackSource.SOURCE_MICROPHONE
+    options = rtc.TrackPublishOptions(source=source)
+    published = await caller.room.local_participant.publish_track(track, options)
+    await published.wait_for_subscription()
+    line = rtc.AudioResampler(16_000, LINE)
+    frames = line.push(rtc.AudioFrame(samples.tobytes(), 16_000, 1, len(samples))) + line.flush()
+    for frame in frames:
+        await mouth.capture_frame(frame)
+    await mouth.wait_for_playout()
+    await mouth.aclose()
+
+
+async def test_what_is_said_on_a_line_of_8_khz_is_understood(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    try:
+        ears = local.local_stt()
+    except AntiphonError as error:
+        pytest.skip(str(error))
+    agent = Singer([song(2), song(2), song(2)], stt=ears)
+    agent.stt_node = Agent.stt_node.__get__(agent)  # type: ignore[method-assign]
+    async with call(livekit_server, name, agent, join=False) as held:
+        await held.caller.join(kind="sip", attributes=RINGING, microphone=False)
+        await speak_by_phone(held.caller, read_wav(CALLER).samples)
+        await held.caller.until(lambda: len(held.history("user")) >= 2)
+    hello, question, *_ = held.history("user")
+    assert hello == "hello"
+    assert question.startswith("what time is")
+
+
+async def test_a_phone_is_listened_to_when_it_is_taken_and_greeted_when_a_human_speaks(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    async with call(livekit_server, name, Singer([]), join=False) as held:
+        caller, session = held.caller, held.session
+        async with AMD(session, llm=ScriptedLLM()) as amd:
+            ring = np.concatenate([voice(0.6), np.zeros(16_000, np.int16)])
+            greeting = session.say(song(4))
+            await caller.join(kind="sip", attributes=RINGING)
+            await session.room_io.wait_for_ready()
+            await caller.speak(ring)  # early media: what another network plays meanwhile
+            assert not amd.started
+
+            await caller.room.local_participant.set_attributes({"sip.callStatus": "active"})
+            await caller.until(lambda: amd.started)
+            assert caller.sounding() == []
+            await caller.speak(ring)
+            result = await amd.execute()
+            assert (result.category, result.reason) == ("human", "short_greeting")
+            await caller.until(greeting.done)
+    assert sung(caller.sound()) == plain(song(4))
+
+
+async def test_a_phone_that_hangs_up_before_it_is_taken_leaves_nobody_waiting(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    async with call(livekit_server, name, Singer([]), join=False) as held:
+        async with AMD(held.session, llm=ScriptedLLM()) as amd:
+            await held.caller.join(kind="sip", attributes=RINGING)
+            await held.session.room_io.wait_for_ready()
+            await held.caller.room.disconnect()
+            result = await amd.execute()
+        assert (result.category, result.reason) == ("uncertain", "participant_missing")
+
+
+async def test_a_model_presses_keys_for_the_other_side(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    keys: list[tuple[int, str]] = []
+    model = ScriptedLLM([calls("send_dtmf_events", events=["4", "2", "#"]), "Done."])
+    agent: Any = Singer([], llm=model, tools=[send_dtmf_events])
+    agent.llm_node = Agent.llm_node.__get__(agent)
+    async with call(livekit_server, name, agent, join=False, tts=None) as held:
+        room = held.caller.room
+        room.on("sip_dtmf_received", lambda event: keys.append((event.code, event.digit)))
+        await held.caller.join(kind="sip", attributes=RINGING)
+        await held.session.room_io.wait_for_ready()
+        await held.caller.write("press my extension")
+        await held.caller.until(lambda: len(keys) == 3)
+    assert keys == [(4, "4"), (2, "2"), (11, "#")]
