@@ -235,7 +235,7 @@ def rules(
     """What the turn machine makes of the options.
 
     A recogniser without interim results is silent while somebody speaks on, so its silence must
-    not be taken for a stuck detector.
+    not be taken for noise, nor for a stuck detector.
     """
     endpointing, interruption = options["endpointing"], options["interruption"]
     speculation = options["preemptive_generation"]
@@ -246,6 +246,7 @@ def rules(
         min_duration=interruption["min_duration"],
         min_words=interruption["min_words"],
         false_interruption=interruption["false_interruption_timeout"] if resumes else None,
+        noise=3.0 if interim_results else 10.0,
         stuck_voice=5.0 if interim_results else 30.0,
         manual=options["turn_detection"] == "manual",
         drafts=speculation["max_retries"] if speculation["enabled"] else 0,

@@ -31,6 +31,8 @@ class Evidence:
         self.answers = False  # "yes" would be an answer (VoiceStarted.answers)
         self.voice_since: float | None = None  # the turn's first voice; None: words without voice
         self.last_voice = 0.0  # end of the last voiced frame
+        self.silent_since = 0.0  # when that was noticed
+        self.lasted = False  # a voice of this turn has lasted min_duration
         self.young: tuple[float, float] | None = None  # a voice that may prove short: start, notice
         self.score: Score | None = None
         self.asked: CommitNow | None = None
@@ -57,13 +59,15 @@ class Evidence:
             self.voice_since = None  # what was heard before had no words
         if self.voice_since is None:
             self.voice_since = seen.at
+            self.lasted = False
         self.answers = seen.answers or (self.answers and user is User.ENDING)
         self.young = seen.at, now
         self.words_at = now
 
-    def silence(self, at: float) -> None:
+    def silence(self, at: float, now: float, rules: Rules) -> None:
         """The voice has stopped; what a model made of an earlier silence says nothing of this."""
-        self.last_voice = at
+        self.last_voice, self.silent_since = at, now
+        self.lasted |= self.young is None or at >= self.young[0] + rules.min_duration
         self.young = self.score = None
 
     def hear(self, seen: Transcript, now: float, rules: Rules, user: User) -> bool:
@@ -75,7 +79,7 @@ class Evidence:
         self.language = seen.language or self.language
         self.words_at = now
         if self.voice_since is None:
-            self.last_voice = now
+            self.last_voice = self.silent_since = now
             if self.text and user is User.QUIET:
                 self.answers, self.score = seen.answers, None
         return True
@@ -114,11 +118,17 @@ class Evidence:
         latest = max(self.last_voice, self.words_at if self.words.interim else 0.0)
         return latest + max(rules.transcript_timeout, waited)
 
-    def calm_at(self, rules: Rules, user: User) -> float | None:
-        """When a held reply may go on because nothing was said."""
+    def calm_at(self, rules: Rules, user: User, *, begun: bool) -> float | None:
+        """When a held reply, `begun` or not, may go on because nothing was said.
+
+        A cough shorter than min_duration does not keep a reply from beginning.
+        """
         if user is User.VOICED:
             return None if self.text else self.words_at + rules.noise
         if self.text and user is User.ENDING:
             return None  # the end of the turn will tell
-        silence = rules.false_interruption
-        return self.last_voice + (rules.min_delay if silence is None else silence)
+        if not (begun or self.lasted):
+            return self.silent_since
+        if rules.false_interruption is None:
+            return self.last_voice + rules.min_delay
+        return self.silent_since + rules.false_interruption  # as in LiveKit: from its notice

@@ -93,7 +93,7 @@ class Turns:
             case o.VoiceStarted():
                 self._on_voice(seen, now, out)
             case o.VoiceStopped():
-                self._on_silence(seen.at, out)
+                self._on_silence(seen.at, now, out)
             case o.Transcript():
                 self._on_transcript(seen, now, out)
             case o.Score():
@@ -148,8 +148,10 @@ class Turns:
                 due.append((lasts, self._lasted))
             if self.text:
                 due.append((known.words_at + self.rules.stuck_voice, self._unstick))
-        if self.floor in HELD and (calm := known.calm_at(self.rules, self.user)) is not None:
-            due.append((calm, self._calm))
+        if self.floor in HELD:
+            begun = self.floor is Floor.PAUSED
+            if (calm := known.calm_at(self.rules, self.user, begun=begun)) is not None:
+                due.append((calm, self._calm))
         return due
 
     def _on_voice(self, seen: o.VoiceStarted, now: float, out: list[o.Decision]) -> None:
@@ -162,11 +164,11 @@ class Turns:
         if not self.rules.manual:
             self._act(Cue.VOICE, out)
 
-    def _on_silence(self, at: float, out: list[o.Decision]) -> None:
+    def _on_silence(self, at: float, now: float, out: list[o.Decision]) -> None:
         if self.user is not User.VOICED:
             return
 
-        self._evidence.silence(at)
+        self._evidence.silence(at, now, self.rules)
         self._move(Cue.SILENCE)
         out += (o.UserIs("listening", at), o.Flush())
 
@@ -250,7 +252,7 @@ class Turns:
 
     def _unstick(self, now: float, out: list[o.Decision]) -> None:
         """The detector says "voice" for ever, but the words ended long ago."""
-        self._on_silence(self._evidence.words_at, out)
+        self._on_silence(self._evidence.words_at, now, out)
 
     def _end_commit(self, now: float, out: list[o.Decision]) -> None:
         asked, self._evidence.asked = self._evidence.asked, None

@@ -88,8 +88,21 @@ def test_without_resuming_sound_alone_cuts_unless_words_are_asked_for() -> None:
 
 def test_voice_holds_a_reply_before_its_first_sound_at_once() -> None:
     for kind in (Kind.ANSWER, Kind.SPEECH):
+        call = Call(reply=kind).voice(1.0, 1.25).at(9.0)
+        assert call.of(Pause, Resume) == [(1.0, Pause(1)), (2.25, Resume(1))]
+
+
+def test_a_short_cough_before_the_first_sound_delays_a_reply_no_longer_than_it_lasts() -> None:
+    for kind in (Kind.ANSWER, Kind.SPEECH):
         call = Call(reply=kind).voice(1.0, 1.125).at(9.0)
-        assert call.of(Pause, Resume) == [(1.0, Pause(1)), (2.125, Resume(1))]
+        assert call.of(Pause, Resume) == [(1.0, Pause(1)), (1.125, Resume(1))]
+        call = Call(reply=kind).voice(1.0, 1.5).voice(1.75, 1.875).at(9.0)
+        assert call.of(Pause, Resume) == [(1.0, Pause(1)), (2.875, Resume(1))]  # more than a cough
+
+
+def test_the_silence_after_a_pause_counts_from_when_the_detector_notices_it() -> None:
+    call = speaking().at(1.0, VoiceStarted(1.0)).at(2.0, VoiceStopped(1.5)).at(9.0)
+    assert call.of(Pause, Resume) == [(1.2, Pause(1)), (3.0, Resume(1))]
 
 
 # Words.
