@@ -77,6 +77,12 @@ class Answers:
         return bool(self._open)
 
     @property
+    def following(self) -> Agent:
+        """Who answers once those in the queue are done."""
+        entries = reversed(self._open)
+        return next((e.agent for e in entries if isinstance(e, HandOver)), self.agent)
+
+    @property
     def turning(self) -> bool:
         """A turn waits for its hook."""
         return any(isinstance(entry, Turn) for entry in self._open)
@@ -109,7 +115,7 @@ class Answers:
             self._kept.append(turn)
         elif not self.agent.overrides("on_user_turn_completed") and not self._open:
             self._write(turn)
-            self._answer(turn, None)
+            self._answer(turn, None, self._conversation.speaking.made)
         else:
             self.line_up(turn)
 
@@ -176,16 +182,16 @@ class Answers:
 
     async def _take(self, scope: Scope, turn: Turn) -> None:
         context = self._conversation.memory.context(self.agent)
-        before = list(context.items)
+        before, made = list(context.items), self._conversation.speaking.made
         wanted = await self._hooked(scope, turn, context)
         self._write(turn)
         if self._newest(Turn) is not turn or not wanted:
             self.drop()
         elif context.items == before and turn.message.content == [turn.commit.text]:
-            self._answer(turn, None)
+            self._answer(turn, None, made)
         else:
             context.items.append(turn.message)
-            self._answer(turn, partial(_same, context))
+            self._answer(turn, partial(_same, context), made)
 
     def _newest(self, kind: type[Turn]) -> Turn | None:
         return next((e for e in reversed(self._open) if isinstance(e, kind)), None)
@@ -235,7 +241,10 @@ class Answers:
             turn.message.metrics.update(self._conversation.delays.of_turn(turn.number))
             self._conversation.write(turn.message, self.agent, turn.number)
 
-    def _answer(self, turn: Turn, context: Callable[[], llm.ChatContext] | None) -> None:
+    def _answer(
+        self, turn: Turn, context: Callable[[], llm.ChatContext] | None, before: int
+    ) -> None:
+        """Say the answer; `before` the turn's hook there were so many replies."""
         draft, self._draft = self._draft, None
         fresh = draft is not None and turn.commit.drafted and context is None
         fresh = fresh and self._conversation.speaking.fresh(draft)
@@ -249,7 +258,7 @@ class Answers:
             self._conversation.speaking.let_out(draft, turn.number)
         else:
             with outside():
-                self._conversation.speaking.answer(turn.number, context)
+                self._conversation.speaking.answer(turn.number, context, before)
 
 
 def _same(context: llm.ChatContext) -> llm.ChatContext:

@@ -53,7 +53,7 @@ def say(
     source = Said(voice, text, name="say", remembered=remembered)
     if audio is not None:
         source = SaidAudio(voice, text, audio, name="say", remembered=remembered)
-    return talk.speaking.speak(source, kind, asked=True)
+    return talk.speaking.speak(source, kind)
 
 
 def generate(
@@ -73,13 +73,13 @@ def generate(
     )
     source.modality = asking.modality
     kind = talk.speaking.kind(Kind.SPEECH, asking.allow_interruptions)
-    return talk.speaking.speak(source, kind, asked=True)
+    return talk.speaking.speak(source, kind)
 
 
 def _taken(talk: Conversation) -> None:
     """Refuse what comes too late; a tool or a hook that is still at work may say what it has to."""
     if talk.speaking.draining and INSIDE.get() is None:
-        raise UsageError("the session ends once all is said: nothing more can be asked for")
+        raise UsageError("the session drains: until all is said, nothing more can be asked for")
 
 
 def _check(

@@ -86,7 +86,7 @@ class FunctionToolsExecutedEvent(LiveKitToolsExecuted):
 
 @dataclass(frozen=True, slots=True)
 class SpeechCreatedEvent:
-    """A speech was asked for; `user_initiated` when by `say` or `generate_reply`."""
+    """There is a speech; `user_initiated` for all but those that a realtime model begins."""
 
     speech_handle: SpeechHandle
     source: Literal["say", "generate_reply"]

@@ -171,11 +171,17 @@ class Run:
     async def drain(self) -> None:
         talk = self.conversation
         inside = INSIDE.get()  # a hook's own turn is not over before the hook is
-        while (
-            (talk.answers.busy and inside is None) or talk.speaking.unfinished() or talk.tools.due
-        ):
-            await talk.moved()
-            await asyncio.sleep(0)  # what follows from it is in line before it is looked for
+        talk.speaking.draining = True
+        try:
+            while (
+                (talk.answers.busy and inside is None)
+                or talk.speaking.unfinished()
+                or talk.tools.due
+            ):
+                await talk.moved()
+                await asyncio.sleep(0)  # what follows from it is in line before it is looked for
+        finally:
+            talk.speaking.draining = False
 
     async def close(self, reason: CloseReason, error: object) -> None:
         if self._closing is None:

@@ -168,7 +168,8 @@ class AgentSession(
 
     @property
     def current_agent(self) -> Agent:
-        return self.conversation.agent
+        """The agent in charge, or the one that it hands over to."""
+        return self.conversation.answers.following
 
     @property
     def current_speech(self) -> SpeechHandle | None:
@@ -292,7 +293,7 @@ class AgentSession(
         self.options.update(changed, keyterms)
         self.expressive = said(session_options.expressive(expressive), self.expressive)
         if self._run is not None:
-            self.conversation.obey(self.current_agent)
+            self.conversation.obey(self.conversation.agent)
             self.conversation.hearing.context.expect(said(keyterms, None))
 
     # Speaking.
@@ -300,9 +301,7 @@ class AgentSession(
     def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
         """End what is being said, and what waits to be said up to the first protected speech."""
         self.conversation.speaking.interrupt_all(force=force)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
+        return self.conversation.states.settled()
 
     def commit_user_turn(
         self,

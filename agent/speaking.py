@@ -48,12 +48,12 @@ class Speaking:
     # Making replies.
 
     def speak(
-        self, source: Said, kind: Kind, *, turn: int | None = None, asked: bool = False
+        self, source: Said, kind: Kind, *, turn: int | None = None
     ) -> SpeechHandle:
-        """Have a reply stand in line; `asked` for by the application."""
+        """Have a reply stand in line."""
         reply = self._new(source, kind, turn)
         handle = self._replies[reply]
-        self._created(handle, "say" if source.name == "say" else "generate_reply", asked=asked)
+        self._created(handle, "say" if source.name == "say" else "generate_reply")
         if turn is not None:
             self._conversation.usage.turn_over(turn, handle.id)
         reply.confirm()
@@ -64,13 +64,14 @@ class Speaking:
         """The turn that a draft was prepared for is committed."""
         draft.turn = turn
         handle = self._replies[draft]
-        self._created(handle, "generate_reply", asked=False)
+        self._created(handle, "generate_reply")
         self._conversation.usage.turn_over(turn, handle.id)
         draft.confirm(self.kind(Kind.ANSWER, NOT_GIVEN))
+        self._conversation.session.deliver()
 
-    def _created(self, handle: SpeechHandle, source: str, *, asked: bool) -> None:
+    def _created(self, handle: SpeechHandle, source: str) -> None:
         self.runs.watch(handle)
-        speech = {"speech_handle": handle, "source": source, "user_initiated": asked}
+        speech = {"speech_handle": handle, "source": source, "user_initiated": True}
         self._conversation.tell("speech_created", SpeechCreatedEvent, **speech)
 
     def prepare(self, message: llm.ChatMessage) -> Reply:
@@ -95,10 +96,14 @@ class Speaking:
         now = talk.tools.prompt(talk.memory.context(talk.agent))
         return source.given.items == now.items and source.tools == talk.tools.offered()
 
-    def answer(self, turn: int, context: Callable[[], llm.ChatContext] | None) -> SpeechHandle:
-        """Answer a turn that is in history, or a context that a hook has changed."""
+    def answer(
+        self, turn: int, context: Callable[[], llm.ChatContext] | None, before: int
+    ) -> SpeechHandle:
+        """Answer a turn that is in history, or a context that a hook has changed. The model does
+        not wait for what that hook has asked to be said, after so many replies."""
         talk = self._conversation
         source = self.generated(context or partial(talk.memory.context, talk.agent), "answer")
+        source.early = all(reply.number > before for reply, _ in self.in_line())
         return self.speak(source, self.kind(Kind.ANSWER, NOT_GIVEN), turn=turn)
 
     def generated(
@@ -149,6 +154,11 @@ class Speaking:
         return reply
 
     # Those there are.
+
+    @property
+    def made(self) -> int:
+        """How many there were so far."""
+        return self._made
 
     def resting(self) -> int:
         """How many have left the floor while their tools run, and do not wait for the user."""
@@ -245,7 +255,9 @@ class Speaking:
             self._conversation.observe(o.Protect(reply.gen, protected))
 
     def interrupt(self, reply: Reply) -> None:
-        """End one reply, wherever it is and whatever it allows."""
+        """End one reply, wherever it is and whatever it allows; what is asked for right after it
+        follows without a moment of listening."""
+        self._conversation.states.hold()
         holder = self._conversation.line.holder
         if holder is not None and holder.gen == reply.gen:
             self._conversation.observe(o.Interrupt(force=True))

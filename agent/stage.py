@@ -70,7 +70,7 @@ class Stage:
             content=[said.strip()],
             extra=source.answer.extra,
             interrupted=reply.interrupted or reply.error is not None,
-            created_at=talk.memory.wall(step.granted_at),
+            created_at=talk.memory.wall(_began(step, source)),
             metrics=talk.delays.of_step(step, source.voice.agent),
         )
         talk.speaking.handle(reply).added(message)
@@ -109,3 +109,10 @@ class Stage:
         talk.speaking.ended(reply)
         talk.stir()
         talk.session.deliver()
+
+
+def _began(step: Step, source: Said) -> float | None:
+    """Since when a message stands in history: a reply from when its turn to speak came, a speech of
+    the application's from its first sound, as in LiveKit."""
+    sounded = step.marked.get("audible") if source.name == "say" else None
+    return step.granted_at if sounded is None else sounded

@@ -25,16 +25,43 @@ LAST_WORDS: Final = 0.5  # seconds a text output has for them when the session c
 
 
 class States:
-    """Mutable state: the two states, and the timer after which a silent user is away."""
+    """Mutable state: the two states, the timer after which a silent user is away, and the agent's
+    state that is told in a moment, unless another comes first."""
 
     def __init__(self, conversation: Conversation) -> None:
         self.agent = "initializing"
         self.user = "listening"
         self._conversation = conversation
         self._away: asyncio.TimerHandle | None = None
+        self._settled: asyncio.Future[None] | None = None
+        self._coming: str | None = None
+
+    def hold(self) -> None:
+        """The application ends a speech: what the agent is then shows when its code has gone on."""
+        if self._settled is None:
+            loop = asyncio.get_running_loop()
+            self._settled = loop.create_future()
+            loop.call_soon(self._settle, self._settled)
+
+    def settled(self) -> asyncio.Future[None]:
+        """Done when that shows."""
+        self.hold()
+        assert self._settled is not None
+        return self._settled
+
+    def _settle(self, settled: asyncio.Future[None]) -> None:
+        self._settled, coming, self._coming = None, self._coming, None
+        if coming is not None:
+            self.agent_is(coming)
+            self._conversation.session.deliver()
+        if not settled.done():
+            settled.set_result(None)
 
     def agent_is(self, state: str) -> None:
         if state == "thinking" and self._recites():
+            return
+        if self._settled is not None:
+            self._coming = state
             return
         if state != self.agent:
             old, self.agent = self.agent, state

@@ -170,6 +170,7 @@ class StepWork:
         if last:
             logger.warning("%s tool steps are enough; the model must answer now", self.reply.steps)
         leaving = agent is not None or not talk.seats.sits(source.voice.agent)
+        leaving |= talk.speaking.draining
         none = last or leaving or source.voice.settings.tool_choice == "none"
         choice = "none" if none else tool_choice(outcomes) or "auto"
 

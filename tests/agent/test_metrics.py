@@ -212,8 +212,8 @@ async def test_a_model_is_not_listened_to_after_the_close() -> None:
     assert session.usage == before
 
 
-def test_an_answer_is_announced_and_nobody_asked_for_it() -> None:
+def test_every_speech_is_announced_as_livekit_announces_it() -> None:
     call = hold(user(0.2, 0.8, "zaza"), at(8.0, lambda call: call.say(TWO)))
     check(call)
     made = [(e.source, e.user_initiated) for e in call.reported("speech_created")]
-    assert made == [("generate_reply", False), ("say", True)]
+    assert made == [("generate_reply", True), ("say", True)]

@@ -59,7 +59,7 @@ def test_nothing_new_can_be_asked_for_while_a_session_drains() -> None:
 
     def ask(call: Call) -> None:
         for text in ("More.", None):
-            with pytest.raises(RuntimeError, match="the session ends once all is said") as error:
+            with pytest.raises(RuntimeError, match="the session drains") as error:
                 call.session.say(text) if text else call.session.generate_reply()
             refused.append(str(error.value))
 
