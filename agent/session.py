@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Generic, Literal, cast, overload
 
@@ -30,6 +29,7 @@ from antiphon.sight import SightOfSession
 from antiphon.states import Captions
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Sequence
 
     from livekit import rtc

@@ -47,9 +47,7 @@ class Speaking:
 
     # Making replies.
 
-    def speak(
-        self, source: Said, kind: Kind, *, turn: int | None = None
-    ) -> SpeechHandle:
+    def speak(self, source: Said, kind: Kind, *, turn: int | None = None) -> SpeechHandle:
         """Have a reply stand in line."""
         reply = self._new(source, kind, turn)
         handle = self._replies[reply]

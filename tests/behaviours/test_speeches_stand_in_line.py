@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from livekit.agents import llm
 
 from antiphon import Agent, UsageError, function_tool
 from antiphon.simulate import ScriptedSTT, does, says, simulate
@@ -14,6 +13,8 @@ from tests.scripted import Call, Plain, at, check, hold, sentence, user
 from tests.scripted_tools import Caller, calls
 
 if TYPE_CHECKING:
+    from livekit.agents import llm
+
     from antiphon import TurnHandlingOptions
 
 ONE, TWO, THREE = sentence(0), sentence(10), sentence(20)
