@@ -243,6 +243,7 @@ def rules(
     return Rules(
         min_delay=endpointing["min_delay"],
         max_delay=endpointing["max_delay"],
+        memory=endpointing["alpha"] if endpointing["mode"] == "dynamic" else None,
         min_duration=interruption["min_duration"],
         min_words=interruption["min_words"],
         false_interruption=interruption["false_interruption_timeout"] if resumes else None,

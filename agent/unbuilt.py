@@ -39,7 +39,5 @@ def _asked_for(session: AgentSession[Any], agent: Agent, options: Options) -> It
         yield "expressive=; the model is not told how to steer the voice"
     if options["interruption"].get("mode") == "adaptive":
         yield 'interruption mode "adaptive"; the detector of speech and the words decide'
-    if options["endpointing"]["mode"] == "dynamic":
-        yield 'endpointing mode "dynamic"; min_delay and max_delay stay as they are'
     if options["turn_detection"] == "realtime_llm":
         yield 'turn_detection="realtime_llm"; the detector of speech and the delays decide'

@@ -12,7 +12,28 @@ if TYPE_CHECKING:
 _MARKS: Final = re.compile(r"[^\w\s']|_")
 
 
-def patience(rules: Rules, score: Score | None) -> float:
+class Pauses:
+    """The pauses that a user makes before going on, and how long to wait because of them.
+
+    Mutable state: their exponential moving average; None while there was none.
+    """
+
+    def __init__(self) -> None:
+        self._average: float | None = None
+
+    def learn(self, pause: float, rules: Rules) -> None:
+        """The user has gone on after so many seconds; one of more than `max_delay` parts turns."""
+        if rules.memory is not None and 0.0 < pause <= rules.max_delay:
+            self._average = rules.memory * self.delay(rules) + (1.0 - rules.memory) * pause
+
+    def delay(self, rules: Rules) -> float:
+        """The least delay: as configured, or longer for who pauses for longer."""
+        if rules.memory is None or self._average is None:
+            return rules.min_delay
+        return min(max(self._average, rules.min_delay), rules.max_delay)
+
+
+def patience(rules: Rules, score: Score | None, pauses: Pauses) -> float:
     """Seconds from the last voiced frame to the end of the turn.
 
     `score` is an end-of-turn model's, None without one; below its threshold the turn waits
@@ -20,7 +41,7 @@ def patience(rules: Rules, score: Score | None) -> float:
     """
     if score is not None and score.probability < score.threshold:
         return rules.max_delay
-    return rules.min_delay
+    return pauses.delay(rules)
 
 
 def same_words(one: str, other: str) -> bool:

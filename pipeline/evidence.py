@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from antiphon.pipeline.endpointing import patience
+from antiphon.pipeline.endpointing import Pauses, patience
 from antiphon.pipeline.interruption import counts
 from antiphon.pipeline.turn_table import User
 from antiphon.pipeline.utterance import Utterance
@@ -35,6 +35,8 @@ class Evidence:
         self.lasted = False  # a voice of this turn has lasted min_duration
         self.young: tuple[float, float] | None = None  # a voice that may prove short: start, notice
         self.score: Score | None = None
+        self.pauses = Pauses()
+        self.sounded: float | None = None  # since the last voice, when a reply did
         self.asked: CommitNow | None = None
         self.asked_until = 0.0
 
@@ -53,6 +55,9 @@ class Evidence:
     def voice(self, seen: VoiceStarted, now: float, rules: Rules, user: User) -> None:
         """A voice starts. After so long a silence it has words of its own: no final transcript
         of what was said before is waited for any more."""
+        false_end = self.sounded is None or seen.at <= self.sounded + self.pauses.delay(rules)
+        if false_end and self.last_voice:
+            self.pauses.learn(seen.at - self.last_voice, rules)
         if now > self.last_voice + rules.transcript_timeout:
             self.words.begin_anew()
         if user is User.QUIET and not self.text:
@@ -64,11 +69,18 @@ class Evidence:
         self.young = seen.at, now
         self.words_at = now
 
-    def silence(self, at: float, now: float, rules: Rules) -> None:
-        """The voice has stopped; what a model made of an earlier silence says nothing of this."""
+    def silence(self, at: float, now: float, rules: Rules, *, alone: bool) -> None:
+        """The voice has stopped; what a model made of an earlier silence says nothing of this.
+        `alone`: no reply sounds, or is held."""
         self.last_voice, self.silent_since = at, now
+        self.sounded = None if alone else self.sounded
         self.lasted |= self.young is None or at >= self.young[0] + rules.min_duration
         self.young = self.score = None
+
+    def reply_sounds(self, now: float, user: User) -> None:
+        """A reply gives its first sound."""
+        if user is not User.VOICED and self.sounded is None:
+            self.sounded = now
 
     def hear(self, seen: Transcript, now: float, rules: Rules, user: User) -> bool:
         """Take a transcript; False when it is no news."""
@@ -112,7 +124,7 @@ class Evidence:
 
     def ends_at(self, rules: Rules) -> float:
         """When a user who stays silent has finished."""
-        waited = patience(rules, self.score)
+        waited = patience(rules, self.score, self.pauses)
         if self.words.settled:
             return self.last_voice + waited
         latest = max(self.last_voice, self.words_at if self.words.interim else 0.0)

@@ -144,6 +144,7 @@ class Rules:
 
     min_delay: float = 0.5
     max_delay: float = 3.0
+    memory: float | None = None  # min_delay follows the user's pauses; the weight of earlier ones
     min_duration: float = 0.2
     min_words: int = 0
     false_interruption: float | None = 1.0  # None: sound ends a reply, nothing is resumed

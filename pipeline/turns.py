@@ -101,7 +101,7 @@ class Turns:
             case o.Granted():
                 self._on_granted(seen, out)
             case o.Audible() | o.Gone() | o.Protect():
-                self._on_reply(seen, out)
+                self._on_reply(seen, now, out)
             case o.Working():
                 self._working = seen.replies > 0
                 self._act(Cue.WORK if self._working else Cue.NO_WORK, out)
@@ -127,7 +127,7 @@ class Turns:
     def _note(self, seen: o.Observation, now: float, out: list[o.Decision]) -> None:
         """The session has ended: late words are kept, and the reply on the floor leaves it."""
         if isinstance(seen, o.Gone):
-            self._on_reply(seen, out)
+            self._on_reply(seen, now, out)
         elif isinstance(seen, o.Transcript) and seen.final:
             self._evidence.hear(seen, now, self.rules, self.user)
             self._keep(out)
@@ -168,7 +168,8 @@ class Turns:
         if self.user is not User.VOICED:
             return
 
-        self._evidence.silence(at, now, self.rules)
+        alone = self.floor not in (Floor.AUDIBLE, Floor.PAUSED, Floor.PROTECTED)
+        self._evidence.silence(at, now, self.rules, alone=alone)
         self._move(Cue.SILENCE)
         out += (o.UserIs("listening", at), o.Flush())
 
@@ -205,11 +206,14 @@ class Turns:
         self._act(cue, out)
         self._weigh(out)  # words may have come before it
 
-    def _on_reply(self, seen: o.Audible | o.Gone | o.Protect, out: list[o.Decision]) -> None:
+    def _on_reply(
+        self, seen: o.Audible | o.Gone | o.Protect, now: float, out: list[o.Decision]
+    ) -> None:
         if seen.gen != self.gen:
             return
 
         if isinstance(seen, o.Audible):
+            self._evidence.reply_sounds(now, self.user)
             self._act(Cue.SOUNDED, out)
         elif isinstance(seen, o.Gone):
             self._act(Cue.GONE, out)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from antiphon.pipeline.endpointing import patience, same_words, without_handed
+from antiphon.pipeline.endpointing import Pauses, patience, same_words, without_handed
 from antiphon.pipeline.observations import Score
 from antiphon.pipeline.turn_table import Rules
 from antiphon.pipeline.utterance import Utterance
@@ -15,7 +15,7 @@ def test_only_a_score_below_its_threshold_asks_for_max_delay(
     score: float | None, seconds: float
 ) -> None:
     told = None if score is None else Score(score, 0.5)
-    assert patience(Rules(min_delay=0.25, max_delay=4.0), told) == seconds
+    assert patience(Rules(min_delay=0.25, max_delay=4.0), told, Pauses()) == seconds
 
 
 @pytest.mark.parametrize(
