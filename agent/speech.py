@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.reply import SPEAKING
@@ -127,6 +127,14 @@ class SpeechHandle:
             )
         if not self.done():
             await asyncio.wait([self._done])
+
+    async def wait_if_not_interrupted(self, aw: list[asyncio.Future[Any]]) -> None:
+        """Wait until all of those are done, or until it is interrupted; they are not cancelled."""
+        left = {future for future in aw if not future.done()}
+        while left and not self.interrupted:
+            ending = set() if self.done() else {self._done}
+            await asyncio.wait(left | ending, return_when=asyncio.FIRST_COMPLETED)
+            left = {future for future in left if not future.done()}
 
     def __await__(self) -> Generator[None, None, SpeechHandle]:
         yield from self.wait_for_playout().__await__()

@@ -185,3 +185,47 @@ def test_a_speech_waits_for_a_user_whose_words_come_only_at_the_end(lasts: float
         ("agent", "I see."),
     ]
     assert not handles[0].interrupted
+
+
+def test_who_waits_beside_a_speech_waits_no_longer_than_that_is_heard() -> None:
+    seen: list[tuple[float, bool]] = []
+
+    async def wait(call: Call, handle: Any, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        begun, work = loop.time(), asyncio.ensure_future(asyncio.sleep(seconds))
+        await handle.wait_if_not_interrupted([work])
+        seen.append((round(loop.time() - begun, 6), work.done()))
+
+    tasks: list[asyncio.Task[None]] = []
+
+    def begin(call: Call) -> None:
+        for seconds in (0.25, 0.75, 5.0):
+            waiting = wait(call, call.handles[0], seconds)
+            tasks.append(asyncio.ensure_future(waiting))
+
+    hold(
+        at(0.1, lambda call: call.say(ONE)),
+        at(0.2, begin),
+        at(0.7, lambda call: call.session.interrupt()),
+        until=9.0,
+    )
+    assert seen == [(0.25, True), (0.5, False), (0.5, False)]
+
+
+def test_a_speech_that_has_ended_by_itself_is_no_interruption() -> None:
+    seen: list[float] = []
+
+    async def wait(call: Call) -> None:
+        loop = asyncio.get_running_loop()
+        begun, work = loop.time(), loop.create_future()
+        loop.call_later(4.0, work.set_result, None)
+        await call.handles[0].wait_if_not_interrupted([work])
+        seen.append(round(loop.time() - begun, 6))
+
+    tasks: list[asyncio.Task[None]] = []
+    hold(
+        at(0.1, lambda call: call.say(ONE)),
+        at(0.2, lambda call: tasks.append(asyncio.ensure_future(wait(call)))),
+        until=9.0,
+    )
+    assert seen == [4.0]
