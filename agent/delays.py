@@ -117,7 +117,7 @@ class Delays:
         marks, wall = step.marked, self._conversation.memory.wall
         found: llm.MetricsReport = {}
         for name, start, end in PARTS_OF_A_STEP:
-            if start in marks and end in marks:
+            if start in marks and end in marks and _belongs(name, step):
                 found[name] = marks[end] - marks[start]
         if "audible" in marks:
             found["started_speaking_at"] = wall(marks["audible"])
@@ -136,6 +136,11 @@ class Delays:
         ):
             voice, detection = now - self.voice_at, now - self._detected_at
             self._conversation.mark("stopped", reply, voice=voice, detection=detection)
+
+
+def _belongs(name: Part, step: Step) -> bool:
+    """What the application had said was thought of by no model."""
+    return isinstance(step.source, Generated) or not name.startswith("llm_")
 
 
 def _of(answer: Answer) -> llm.MetricsReport:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from livekit.agents import (
     AgentFalseInterruptionEvent,
     AgentStateChangedEvent,
+    APIConnectionError,
+    APIError,
     CloseEvent,
     CloseReason,
     ConversationItemAddedEvent,
@@ -124,6 +126,8 @@ def error_event(
 ) -> ErrorEvent:
     """LiveKit's error event for what failed `at` a time of day; the recogniser's and the voice's
     have classes of their own, everything else a reply can fail with is reported as the model's."""
+    if isinstance(error, APIConnectionError) and isinstance(error.__cause__, APIError):
+        error = error.__cause__  # of the last attempt, as in LiveKit; the other counts them
     kind: type[LLMError] | type[STTError] | type[TTSError] = LLMError
     source: Any = agent.llm
     if where in ("stt", "input", "vad"):

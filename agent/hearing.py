@@ -143,7 +143,7 @@ class Hearing:
 
     async def last_words(self, timeout: float) -> None:
         """Let the recogniser finish what the user is saying, for `timeout` seconds at most."""
-        if self._audio is None or not self._conversation.machine.unfinished:
+        if self._audio is None or not self._conversation.machine.awaited:
             return
         self._final = asyncio.get_running_loop().create_future()
         self.flush()
@@ -163,13 +163,13 @@ class Hearing:
         now = asyncio.get_running_loop().time()
         if event.type is vad.VADEventType.START_OF_SPEECH:
             self._voice_started(now - event.speech_duration - event.inference_duration)
-        elif event.type is vad.VADEventType.END_OF_SPEECH and not self._recogniser_ends:
+        elif event.type is vad.VADEventType.END_OF_SPEECH:
             at = now - event.silence_duration - event.inference_duration
-            self._conversation.observe(VoiceStopped(at))
+            self._conversation.observe(VoiceStopped(at, ends=not self._recogniser_ends))
 
     @property
     def _recogniser_ends(self) -> bool:
-        """The recogniser says when the voice has stopped, and the detector does not."""
+        """The recogniser says when a turn ends, and the detector does not."""
         return self._conversation.options["turn_detection"] == "stt" and self.recognises
 
     def _voice_started(self, at: float) -> None:

@@ -14,7 +14,13 @@ from antiphon.pipeline.turn_table import User
 from antiphon.pipeline.utterance import Utterance
 
 if TYPE_CHECKING:
-    from antiphon.pipeline.observations import CommitNow, Score, Transcript, VoiceStarted
+    from antiphon.pipeline.observations import (
+        CommitNow,
+        Score,
+        Transcript,
+        VoiceStarted,
+        VoiceStopped,
+    )
     from antiphon.pipeline.turn_table import Rules
 
 
@@ -33,6 +39,7 @@ class Evidence:
         self.last_voice = 0.0  # end of the last voiced frame
         self.silent_since = 0.0  # when that was noticed
         self.lasted = False  # a voice of this turn has lasted min_duration
+        self.open = False  # the recogniser has not yet said that the turn ends
         self.young: tuple[float, float] | None = None  # a voice that may prove short: start, notice
         self.score: Score | None = None
         self.pauses = Pauses()
@@ -69,12 +76,12 @@ class Evidence:
         self.young = seen.at, now
         self.words_at = now
 
-    def silence(self, at: float, now: float, rules: Rules, *, alone: bool) -> None:
+    def silence(self, seen: VoiceStopped, now: float, rules: Rules, *, alone: bool) -> None:
         """The voice has stopped; what a model made of an earlier silence says nothing of this.
         `alone`: no reply sounds, or is held."""
-        self.last_voice, self.silent_since = at, now
+        self.last_voice, self.silent_since, self.open = seen.at, now, not seen.ends
         self.sounded = None if alone else self.sounded
-        self.lasted |= self.young is None or at >= self.young[0] + rules.min_duration
+        self.lasted |= self.young is None or seen.at >= self.young[0] + rules.min_duration
         self.young = self.score = None
 
     def reply_sounds(self, now: float, user: User) -> None:
@@ -125,6 +132,8 @@ class Evidence:
     def ends_at(self, rules: Rules) -> float:
         """When a user who stays silent has finished."""
         waited = patience(rules, self.score, self.pauses)
+        if self.open and self.text:
+            return max(self.last_voice, self.words_at) + rules.stuck_voice
         if self.words.settled:
             return self.last_voice + waited
         latest = max(self.last_voice, self.words_at if self.words.interim else 0.0)

@@ -43,6 +43,7 @@ class VoiceStopped:
     """The user is silent; the last voiced frame ended `at` seconds of loop time."""
 
     at: float
+    ends: bool = True  # False: that is no end of a turn before the recogniser says so too
 
 
 @dataclass(frozen=True, slots=True)

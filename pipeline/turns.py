@@ -66,6 +66,13 @@ class Turns:
         return going_on or bool(self._evidence.words.interim)
 
     @property
+    def awaited(self) -> bool:
+        """Words may still come: what is there is not the final transcript of the last voice."""
+        known = self._evidence
+        heard_out = known.words.settled and known.words_at >= known.last_voice
+        return self.unfinished and not (self.user is User.ENDING and heard_out)
+
+    @property
     def committing(self) -> bool:
         """A CommitNow waits for the final transcript."""
         return self._evidence.asked is not None
@@ -93,7 +100,7 @@ class Turns:
             case o.VoiceStarted():
                 self._on_voice(seen, now, out)
             case o.VoiceStopped():
-                self._on_silence(seen.at, now, out)
+                self._on_silence(seen, now, out)
             case o.Transcript():
                 self._on_transcript(seen, now, out)
             case o.Score():
@@ -164,14 +171,16 @@ class Turns:
         if not self.rules.manual:
             self._act(Cue.VOICE, out)
 
-    def _on_silence(self, at: float, now: float, out: list[o.Decision]) -> None:
+    def _on_silence(self, seen: o.VoiceStopped, now: float, out: list[o.Decision]) -> None:
+        if self.user is User.ENDING and self._evidence.open and seen.ends:
+            self._evidence.last_voice, self._evidence.open = seen.at, False
         if self.user is not User.VOICED:
             return
 
         alone = self.floor not in (Floor.AUDIBLE, Floor.PAUSED, Floor.PROTECTED)
-        self._evidence.silence(at, now, self.rules, alone=alone)
+        self._evidence.silence(seen, now, self.rules, alone=alone)
         self._move(Cue.SILENCE)
-        out += (o.UserIs("listening", at), o.Flush())
+        out += (o.UserIs("listening", seen.at), o.Flush())
 
     def _on_transcript(self, seen: o.Transcript, now: float, out: list[o.Decision]) -> None:
         if not self._evidence.hear(seen, now, self.rules, self.user):
@@ -256,7 +265,7 @@ class Turns:
 
     def _unstick(self, now: float, out: list[o.Decision]) -> None:
         """The detector says "voice" for ever, but the words ended long ago."""
-        self._on_silence(self._evidence.words_at, now, out)
+        self._on_silence(o.VoiceStopped(self._evidence.words_at), now, out)
 
     def _end_commit(self, now: float, out: list[o.Decision]) -> None:
         asked, self._evidence.asked = self._evidence.asked, None

@@ -217,3 +217,12 @@ def test_every_speech_is_announced_as_livekit_announces_it() -> None:
     check(call)
     made = [(e.source, e.user_initiated) for e in call.reported("speech_created")]
     assert made == [("generate_reply", True), ("say", True)]
+
+
+def test_what_the_application_had_said_was_thought_of_by_no_model() -> None:
+    call = hold(user(0.2, 0.8, "zaza"), at(8.0, lambda call: call.say(TWO)))
+    check(call)
+    answer, said = (m.metrics for m in call.messages if m.role == "assistant")
+    assert {"llm_node_ttft", "llm_node_ttfs", "tts_node_ttfb"} <= set(answer)
+    assert {"llm_node_ttft", "llm_node_ttfs"} & set(said) == set()
+    assert "tts_node_ttfb" in said

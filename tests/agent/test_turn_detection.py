@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from livekit.agents.stt import SpeechEvent, SpeechEventType
 
-from tests.scripted import Call, Plain, at, check, hold, sentence, user
+from tests.scripted import FINAL, Call, Plain, at, check, hold, sentence, user
 
 ONE, TWO = sentence(0), sentence(10)
 
@@ -65,17 +66,42 @@ def test_a_detector_that_hangs_does_not_hold_the_turn() -> None:
     assert commits(call) == pytest.approx([0.5])
 
 
-def test_with_stt_the_recogniser_says_when_the_voice_has_stopped() -> None:
-    from livekit.agents.stt import SpeechEvent, SpeechEventType
+STT: Any = {"turn_detection": "stt"}
 
-    def ends(call: Call) -> None:
-        call.caller.speech.put_nowait(SpeechEvent(type=SpeechEventType.END_OF_SPEECH))
 
-    call = hold(user(0.2, 0.8, "zaza"), at(2.0, ends), turn_handling={"turn_detection": "stt"})
+def ends(call: Call) -> None:
+    call.caller.speech.put_nowait(SpeechEvent(type=SpeechEventType.END_OF_SPEECH))
+
+
+def of_user(call: Call) -> list[tuple[str, float]]:
+    return [(state.state, round(state.at, 6)) for state in call.states if state.who == "user"]
+
+
+def test_with_stt_the_recogniser_says_when_a_turn_ends() -> None:
+    call = hold(user(0.2, 0.8, "zaza"), at(2.0, ends), turn_handling=STT)
     check(call)
-    [stopped] = call.records("voice_stopped")
     [commit] = call.records("commit")
-    assert (stopped.t, commit.t) == (2.0, 2.5)
+    assert commit.t == 2.5
+
+
+def test_with_stt_a_silent_user_is_shown_as_silent_before_the_turn_ends() -> None:
+    call = hold(user(0.2, 0.8, "zaza"), at(9.0, ends), turn_handling=STT)
+    check(call)
+    assert of_user(call)[:2] == [("speaking", 0.2), ("listening", 0.8)]
+
+
+def test_with_stt_a_turn_that_the_recogniser_never_ends_is_answered_all_the_same() -> None:
+    call = hold(user(0.2, 0.8, "zaza"), turn_handling=STT)
+    check(call)
+    [commit] = call.records("commit")
+    assert commit.t == 0.8 + FINAL + 5.0  # as with a detector of speech that hangs
+
+
+def test_with_stt_who_goes_on_before_the_recogniser_ends_the_turn_has_one() -> None:
+    call = hold(user(0.2, 0.8, "zaza"), user(2.0, 2.8, "zeze"), at(4.0, ends), turn_handling=STT)
+    check(call)
+    [commit] = call.records("commit")
+    assert (commit.t, call.text("user")) == (4.5, ["zaza", "zeze"])
 
 
 def test_by_hand_nothing_is_committed_before_the_application_says_so() -> None:

@@ -152,3 +152,13 @@ def test_a_recogniser_that_speaks_after_the_close_is_not_heard() -> None:
     )
     check(call)
     assert call.messages == []
+
+
+def test_a_close_does_not_wait_for_words_that_are_all_there() -> None:
+    call = hold(
+        user(0.2, 0.8, "zaza"),
+        at(2.0, lambda call: call.session.shutdown(drain=False)),
+        turn_handling={"endpointing": {"min_delay": 5.0, "max_delay": 6.0}},
+    )
+    assert call.text("user") == ["zaza"]
+    assert [record.t for record in call.records("session_closed")] == [2.0]

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from livekit.agents import APIConnectionError, APIError, llm, tts
+from livekit.agents import APIConnectionError, APIConnectOptions, APIError, llm, tts
 from livekit.agents.types import TimedString
 
 from antiphon import Agent, CloseReason
@@ -28,6 +28,7 @@ from tests.scripted_models import ONCE, in_turn
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+TWICE = APIConnectOptions(max_retry=1, retry_interval=0.1, timeout=10.0)
 CONNECT = ConnectOptions(stt_conn_options=ONCE, llm_conn_options=ONCE, tts_conn_options=ONCE)
 
 
@@ -119,6 +120,18 @@ def test_a_model_that_refuses_is_one_error_and_the_next_turn_is_answered() -> No
     (error,) = call.reported("error")
     assert error.error.type == "llm_error"
     assert [m.role for m in call.messages] == ["user", "user", "assistant"]
+
+
+def test_the_error_of_a_model_that_was_tried_again_says_what_is_wrong_with_it() -> None:
+    class Gone(FailingMind):
+        def chat(self, **options: Any) -> llm.LLMStream:
+            return super().chat(**{**options, "conn_options": TWICE})
+
+    call = two_turns(made_of(Gone(times=1), None))
+    assert [str(event.error.error.message) for event in call.reported("error")] == [
+        "the model is gone",  # tried again
+        "the model is gone",
+    ]
 
 
 @pytest.mark.parametrize("tokens", range(1, 24, 3))
