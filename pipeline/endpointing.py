@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from antiphon.pipeline.words import IDEOGRAPHIC, UNSPACED, token_at
+
 if TYPE_CHECKING:
     from antiphon.pipeline.observations import Score
     from antiphon.pipeline.turn_table import Rules
 
 _MARKS: Final = re.compile(r"[^\w\s']|_")
+_SIGN: Final = re.compile(f"([{IDEOGRAPHIC}{UNSPACED}])")
 
 
 class Pauses:
@@ -61,13 +64,15 @@ def without_handed(text: str, handed: str) -> str:
     if not before or plain_words(text)[: len(before)] != before:
         return text
 
-    pieces = text.split()
     seen: list[str] = []
-    while pieces and seen != before:
-        seen += plain_words(pieces.pop(0))
-    return " ".join(pieces) if seen == before else text
+    at = 0
+    while seen != before and (token := token_at(text, at)) is not None:
+        seen += plain_words(text[token.begin : token.end])
+        at = token.stop
+    return text[at:] if seen == before else text
 
 
 def plain_words(text: str) -> list[str]:
-    """The words of a transcript without case and marks."""
-    return _MARKS.sub(" ", text).lower().split()
+    """The words of a transcript without case and marks; the signs of a script without spaces."""
+    plain = _MARKS.sub(" ", text).lower()
+    return (plain if plain.isascii() else _SIGN.sub(r" \1 ", plain)).split()

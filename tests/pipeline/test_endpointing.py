@@ -49,6 +49,12 @@ def test_marks_case_and_spaces_make_no_other_words(one: str, other: str, same: b
         ("anything", "", "anything"),
         ("anything", "…", "anything"),
         ("", "hello", ""),
+        ("你好世界", "你好", "世界"),
+        ("你好。世界！", "你好", "世界！"),
+        ("我想订一张桌子", "我想", "订一张桌子"),
+        ("はい、お願いします", "はい", "お願いします"),
+        ("สวัสดีครับ", "สวัสดี", "ครับ"),
+        ("你好世界", "世界", "你好世界"),
     ],
 )
 def test_only_a_transcript_that_begins_with_what_was_handed_on_is_shortened(
