@@ -51,6 +51,7 @@ def say(
         arguments.sound(audio)
     voice, kind = talk.speaking.voice(), talk.speaking.kind(Kind.SPEECH, allow_interruptions)
     source = Said(voice, text, name="say", remembered=remembered)
+    talk.states.hold()
     if audio is not None:
         source = SaidAudio(voice, text, audio, name="say", remembered=remembered)
     return talk.speaking.speak(source, kind)
@@ -73,6 +74,7 @@ def generate(
     )
     source.modality = asking.modality
     kind = talk.speaking.kind(Kind.SPEECH, asking.allow_interruptions)
+    talk.states.hold()
     return talk.speaking.speak(source, kind)
 
 

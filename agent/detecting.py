@@ -76,6 +76,11 @@ class Detecting:
         for event in events or ():
             self._edge(event)
 
+    def forget(self) -> None:
+        """No sound comes any more: the speech it was in is none to whatever comes later."""
+        if self._speech is not None:
+            self.open(self.vad)
+
     def _start(self) -> None:
         voice = self.vad
         if voice is None or self._scope.closing:

@@ -117,6 +117,11 @@ class Hearing:
         if source is not None:
             self._listening = self._scope.start("ears", self._listen(source))
 
+    def cease(self) -> None:
+        """No sound comes any more: whoever was speaking has stopped."""
+        self._detecting.forget()
+        self._conversation.observe(VoiceStopped(asyncio.get_running_loop().time()))
+
     def hear(self, frame: rtc.AudioFrame) -> None:
         """One frame of the user's audio, of any rate; never waits."""
         if deaf := self._deafness.whole:

@@ -126,6 +126,8 @@ class Run:
         """Use the session's input and output as they are now."""
         source = self._session.input.audio
         if source is not self._source:
+            if self._source is not None:
+                self.conversation.hearing.cease()
             self._source = source
             self.conversation.hearing.attach(source)
         self.sight.attach(self._session.input.video)

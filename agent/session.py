@@ -141,7 +141,7 @@ class AgentSession(
         self.llm = models.LLM.loaded(llm)
         self.tts = models.TTS.loaded(tts)
         self.history = llms.ChatContext.empty()
-        self.input = io.AgentInput(self._changed, self._changed)
+        self.input = io.AgentInput(self._changed, self._changed, self._switched)
         self.output = io.AgentOutput(self._changed, self._changed, self._changed)
         self.captions = Captions(self.output)
         self._userdata = userdata
@@ -179,7 +179,8 @@ class AgentSession(
 
     @property
     def agent_state(self) -> str:
-        return self._run.conversation.states.agent if self._run else "initializing"
+        closed = self._run is None or self._run.closed.done()
+        return "initializing" if closed else self.conversation.states.agent
 
     @property
     def user_state(self) -> str:
@@ -329,6 +330,11 @@ class AgentSession(
     @property
     def deciding(self) -> bool:
         return self._run is not None and self._run.conversation.deciding
+
+    def _switched(self, enabled: bool) -> None:  # LiveKit calls it
+        """The audio input was switched on or off."""
+        if self._run is not None and not enabled:
+            self._run.conversation.hearing.cease()
 
     def _changed(self, *_: object) -> None:
         """An input or output was attached, replaced, or taken away."""

@@ -97,11 +97,13 @@ class Speaking:
     def answer(
         self, turn: int, context: Callable[[], llm.ChatContext] | None, before: int
     ) -> SpeechHandle:
-        """Answer a turn that is in history, or a context that a hook has changed. The model does
-        not wait for what that hook has asked to be said, after so many replies."""
+        """Answer a turn that is in history, or a context that a hook has changed. The model waits
+        only for what was being heard `before` (so many replies) that hook began."""
         talk = self._conversation
         source = self.generated(context or partial(talk.memory.context, talk.agent), "answer")
-        source.early = all(reply.number > before for reply, _ in self.in_line())
+        source.early = not any(
+            reply.number <= before and "audible" in reply.step.marked for reply, _ in self.in_line()
+        )
         return self.speak(source, self.kind(Kind.ANSWER, NOT_GIVEN), turn=turn)
 
     def generated(

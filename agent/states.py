@@ -37,7 +37,8 @@ class States:
         self._coming: str | None = None
 
     def hold(self) -> None:
-        """The application ends a speech: what the agent is then shows when its code has gone on."""
+        """The application begins or ends a speech: what the agent is then shows when its code has
+        gone on."""
         if self._settled is None:
             loop = asyncio.get_running_loop()
             self._settled = loop.create_future()

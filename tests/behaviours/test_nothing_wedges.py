@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from livekit.agents import llm
+from livekit.agents import io, llm
 
 from antiphon import Agent, AgentSession, UsageError, function_tool
 from antiphon.lifecycle import LAST_EXIT
@@ -255,3 +255,37 @@ def test_a_tool_with_the_name_of_another_in_an_agent_that_takes_over_is_one_erro
     assert call.text("user") == ["zaza", "zizi"]
     assert call.reported("error")
     assert isinstance(call.messages[0], llm.ChatMessage)
+
+
+# Ears that are shut.
+
+
+class Silence(io.AudioInput):
+    """Gives no frame."""
+
+    def __init__(self) -> None:
+        super().__init__(label="silence")
+
+    async def __anext__(self) -> Any:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("shut", ["set_audio_enabled", "audio"])
+def test_a_user_whose_input_is_shut_in_the_middle_of_a_word_is_not_speaking(shut: str) -> None:
+    def close_ears(call: Call) -> None:
+        if shut == "audio":
+            call.session.input.audio = None
+        else:
+            call.session.input.set_audio_enabled(False)
+
+    call = hold(
+        at(0.0, lambda call: setattr(call.session.input, "audio", Silence())),
+        user(0.2, 60.0, ""),
+        at(1.0, close_ears),
+        at(2.5, lambda call: call.say(ONE)),
+        until=9.0,
+    )
+    users = [(state.state, state.at) for state in call.states if state.who == "user"]
+    assert users == [("speaking", 0.2), ("listening", 1.0)]
+    assert call.heard == ONE.split()
+    assert min(began for began, _ in call.played) < 3.0

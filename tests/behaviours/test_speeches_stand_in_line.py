@@ -229,3 +229,25 @@ def test_a_speech_that_has_ended_by_itself_is_no_interruption() -> None:
         until=9.0,
     )
     assert seen == [4.0]
+
+
+def test_the_model_thinks_while_a_speech_that_the_user_held_is_heard() -> None:
+    call = hold(
+        user(0.2, 1.2, "zaza"),
+        at(0.5, lambda call: call.say(ONE)),
+        agent=lambda call: Caller(call, [[TWO]]),
+    )
+    check(call)
+    [request] = call.agent.requests  # type: ignore[attr-defined]
+    assert request.at == call.records("commit")[0].t
+    assert request.context.items[-1].text_content == "zaza"
+    assert call.heard == [*ONE.split(), *TWO.split()]
+
+
+def test_a_reply_that_is_taken_back_at_once_shows_no_thought() -> None:
+    def change_ones_mind(call: Call) -> None:
+        call.session.generate_reply().interrupt()
+
+    call = hold(at(0.1, change_ones_mind))
+    check(call)
+    assert states(call) == [("initializing", "listening")]
