@@ -199,7 +199,8 @@ class Conversation(Stirring):
                 reply.pause()
             case o.Resume():
                 reply.resume()
-                if reply.step.playout is not None and reply.step.playout.audible:
+                playout = reply.step.playout
+                if playout is not None and playout.audible and not decision.held_by_turn:
                     self.states.resumed()
             case o.Cut():
                 self.delays.stopping(reply, now)

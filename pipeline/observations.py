@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -180,6 +180,7 @@ class Resume:
     """Go on where it was held."""
 
     gen: int
+    held_by_turn: bool = field(default=False, compare=False)  # and by no mere sound
 
 
 @dataclass(frozen=True, slots=True)

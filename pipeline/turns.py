@@ -337,7 +337,8 @@ class Turns:
             self.floor = Floor.WORKING
         for act in acts:
             assert self.gen is not None
-            held = o.Pause(self.gen) if act is Act.PAUSE else o.Resume(self.gen)
+            resume = o.Resume(self.gen, held_by_turn=cue is Cue.OVER)
+            held = o.Pause(self.gen) if act is Act.PAUSE else resume
             out.append(o.Cut(self.gen, why) if act is Act.CUT else held)
         if self.floor in UNHELD:
             self.gen = None

@@ -242,6 +242,7 @@ def test_the_model_thinks_while_a_speech_that_the_user_held_is_heard() -> None:
     assert request.at == call.records("commit")[0].t
     assert request.context.items[-1].text_content == "zaza"
     assert call.heard == [*ONE.split(), *TWO.split()]
+    assert not call.reported("agent_false_interruption")  # the user did say something
 
 
 def test_a_reply_that_is_taken_back_at_once_shows_no_thought() -> None:
