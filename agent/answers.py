@@ -253,6 +253,7 @@ class Answers:
             draft = None
         if not turn.commit.answer:
             return
+        self._conversation.states.hold()  # between two answers nobody sees the agent listen
         self._conversation.speaking.supersede()
         if draft is not None and not draft.done:
             self._conversation.speaking.let_out(draft, turn.number)

@@ -37,8 +37,8 @@ class States:
         self._coming: str | None = None
 
     def hold(self) -> None:
-        """The application begins or ends a speech: what the agent is then shows when its code has
-        gone on."""
+        """A speech begins or ends, and another may follow at once: what the agent is then shows
+        when that is done."""
         if self._settled is None:
             loop = asyncio.get_running_loop()
             self._settled = loop.create_future()

@@ -252,3 +252,21 @@ def test_a_reply_that_is_taken_back_at_once_shows_no_thought() -> None:
     call = hold(at(0.1, change_ones_mind))
     check(call)
     assert states(call) == [("initializing", "listening")]
+
+
+def test_an_agent_whose_tool_runs_on_thinks_on_when_the_user_says_something_else() -> None:
+    @function_tool
+    async def look() -> str:
+        """Look."""
+        await asyncio.sleep(5.0)
+        return "seen"
+
+    call = hold(
+        user(0.2, 0.8, "zaza"),
+        user(3.0, 3.6, "zeze"),
+        agent=lambda call: Caller(call, [[calls("look")], [ONE]], [look]),
+        turn_handling=OFF,
+    )
+    check(call)
+    shown = [new for _, new in states(call)]
+    assert shown == ["listening", "thinking", "speaking", "listening"]
