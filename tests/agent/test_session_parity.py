@@ -36,12 +36,10 @@ REPLIES = {
 REFUSED = APIStatusError("refused", status_code=400, retryable=False)
 
 
-def tools(kit: Any) -> Any:
-    class Second(kit.Agent):  # type: ignore[misc]
-        async def on_enter(self) -> None:
-            self.session.say("Here is the second.")
+def quick(kit: Any) -> Any:
+    """An agent class whose tools take no time."""
 
-    class First(kit.Agent):  # type: ignore[misc]
+    class Quick(kit.Agent):  # type: ignore[misc]
         @kit.function_tool  # type: ignore[untyped-decorator]
         async def look(self, place: str) -> str:
             """Look."""
@@ -63,6 +61,19 @@ def tools(kit: Any) -> Any:
             return "looped"
 
         @kit.function_tool  # type: ignore[untyped-decorator]
+        async def nothing(self) -> None:
+            """Do nothing."""
+
+    return Quick
+
+
+def tools(kit: Any) -> Any:
+    class Second(kit.Agent):  # type: ignore[misc]
+        async def on_enter(self) -> None:
+            self.session.say("Here is the second.")
+
+    class First(quick(kit)):  # type: ignore[misc]
+        @kit.function_tool  # type: ignore[untyped-decorator]
         async def slow(self) -> str:
             """Take long."""
             await asyncio.sleep(2.5)
@@ -78,10 +89,6 @@ def tools(kit: Any) -> Any:
         async def second(self) -> Any:
             """Hand over."""
             return Second(instructions="Second.")
-
-        @kit.function_tool  # type: ignore[untyped-decorator]
-        async def nothing(self) -> None:
-            """Do nothing."""
 
     return First(instructions="Answer.")
 
