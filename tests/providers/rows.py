@@ -1,0 +1,102 @@
+"""The models of the documentation: how each is made, and the protocol that it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pytest
+from livekit.agents import inference, llm
+
+from tests.providers import gateway
+from tests.providers.chat import Chat
+from tests.providers.wire import Speaks
+
+KEY: Final = "secret-key"
+
+
+def plugin(name: str) -> Any:
+    """The plugin of that name; skips the test where it is not installed."""
+    wanted = f"livekit.plugins.{name}"
+    return pytest.importorskip(wanted, reason=f"{wanted}: pip install -e '.[providers]'")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A model of the documentation. `model` as its requests name it."""
+
+    name: str
+    make: Callable[[str], llm.LLM[Any]]  # from the server's address
+    speaks: Callable[[], Speaks]
+    model: str = "a-model"
+    answers_tools: bool = True  # tools run here, not in the provider's place
+    closes: bool = True  # a reply that is cut closes the connection
+    sees: bool = True  # it takes images
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _chat(name: str, of: str, *, base: str = "/v1", key: str = KEY, **more: Any) -> Row:
+    """A model of OpenAI's protocol: `of` is "plugin.Class" or "plugin.Class.constructor"."""
+    package, *path = of.split(".")
+
+    def make(url: str) -> llm.LLM[Any]:
+        maker = plugin(package)
+        for part in path:
+            maker = getattr(maker, part)
+        given = {"model": "a-model", "api_key": KEY, "base_url": url + base, **asked}
+        return maker(**{name: value for name, value in given.items() if value is not None})
+
+    asked = more.pop("given", {})
+    wire = {k: more.pop(k) for k in ("packed", "extra") if k in more}
+    return Row(name, make, lambda: Chat(f"{base}/chat/completions", key, **wire), **more)
+
+
+def _azure(url: str) -> llm.LLM[Any]:
+    return plugin("openai").LLM.with_azure(
+        model="a-model",
+        azure_endpoint=url,
+        azure_deployment="here",
+        api_version="2024-10-21",
+        api_key=KEY,
+    )
+
+
+def _inference(url: str) -> llm.LLM[Any]:
+    return inference.LLM(
+        "openai/gpt-4.1-mini",
+        base_url=f"{url}/v1",
+        api_key=gateway.KEY,
+        api_secret=gateway.SECRET,
+    )
+
+
+AZURE: Final = "/openai/deployments/here/chat/completions"
+LETTA: Final = {"model": None, "agent_id": "agent-1"}
+OLLAMA: Final = {"api_key": None}
+
+CHATTING: Final = [
+    Row("livekit inference", _inference, gateway.Gateway, model="openai/gpt-4.1-mini"),
+    _chat("openai", "openai.LLM"),
+    Row("azure openai", _azure, lambda: Chat(AZURE, KEY, "api-key")),
+    _chat("baseten", "baseten.LLM"),
+    _chat("cerebras", "cerebras.LLM", packed=True),
+    _chat("deepseek", "openai.LLM.with_deepseek"),
+    _chat("fireworks", "openai.LLM.with_fireworks", base="/inference/v1"),
+    _chat("groq", "groq.LLM", base="/openai/v1"),
+    _chat("letta", "openai.LLM.with_letta", given=LETTA, model="agent-1", answers_tools=False),
+    _chat("ollama", "openai.LLM.with_ollama", given=OLLAMA, key="ollama"),
+    _chat("openrouter", "openai.LLM.with_openrouter", base="/api/v1"),
+    _chat("perplexity", "perplexity.LLM", base=""),
+    _chat("telnyx", "openai.LLM.with_telnyx", base="/v2/ai"),
+    _chat("together", "openai.LLM.with_together"),
+    _chat("xai chat", "openai.LLM.with_x_ai"),
+]
+
+ROWS: Final = [*CHATTING]
+
+
+def named(name: str) -> Row:
+    return next(row for row in ROWS if row.name == name)

@@ -1,0 +1,251 @@
+"""A loopback server for the models of a test: it is strict, and it knows when it was left.
+
+What it is asked is read by a protocol, which refuses what the provider would refuse; what it
+answers is a `Reply`, in that protocol's own form.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+PACE: Final = 0.02  # seconds between two words
+WORDS: Final = "one two three four five six seven eight nine ten".split()
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a reply cost, as the provider counts: tokens of the prompt, of it cached, and out."""
+
+    prompt: int = 120
+    cached: int = 40
+    out: int = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the model answers: words, then calls of tools. `endless` words have no end.
+
+    `fault`: what goes wrong instead; see `faults.py`.
+    """
+
+    text: str = ""
+    calls: tuple[tuple[str, dict[str, Any]], ...] = ()
+    endless: bool = False
+    fault: str = ""
+    used: Used = field(default_factory=Used)
+
+    @property
+    def words(self) -> list[str]:
+        return [word + " " for word in self.text.split()]
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request, as every protocol can say it, and what became of it."""
+
+    model: str
+    said: list[tuple[str, str]] = field(default_factory=list)  # role and text, in order
+    images: list[tuple[str, str]] = field(default_factory=list)  # media type; URL or base64
+    tools: list[str] = field(default_factory=list)
+    choice: Any = None
+    called: list[tuple[str, str, Any]] = field(default_factory=list)  # id, name, arguments
+    results: dict[str, str] = field(default_factory=dict)  # by call id
+    body: dict[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: str = ""
+    began: float = 0.0
+    sent: int = 0  # words
+    left: float | None = None  # when the client closed the connection before the end
+    over: bool = False
+
+
+class Refused(Exception):
+    """The request is wrong; what a provider would answer."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+def demand(fine: object, why: str, status: int = 400) -> None:
+    """Refuse the request unless `fine`."""
+    if not fine:
+        raise Refused(status, why)
+
+
+@dataclass(slots=True)
+class Request:
+    """What came over the wire, whole."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    data: bytes
+
+    def json(self) -> dict[str, Any]:
+        kind = self.headers.get("Content-Type", "")
+        demand(kind.split(";")[0] == "application/json", f"Content-Type is {kind}", 415)
+        try:
+            body = json.loads(self.data)
+        except ValueError:
+            raise Refused(400, "the body is no JSON") from None
+        demand(isinstance(body, dict), "the body is no object")
+        return dict(body)
+
+
+class Speaks(Protocol):
+    """A provider's protocol."""
+
+    content_type: str
+
+    def allow(self, request: Request) -> None:
+        """Refuse who has no key."""
+        ...
+
+    def read(self, request: Request) -> Asked:
+        """What is asked; Refused where the provider would refuse it."""
+        ...
+
+    def begin(self, asked: Asked) -> bytes: ...
+    def word(self, asked: Asked, text: str) -> bytes: ...
+    def call(self, asked: Asked, number: int, name: str, arguments: dict[str, Any]) -> bytes: ...
+    def end(self, asked: Asked, reply: Reply, *, filtered: bool = False) -> bytes: ...
+    def broken(self) -> bytes:
+        """A frame that cannot be read."""
+        ...
+
+    def error(self, status: int, why: str) -> bytes: ...
+
+
+Script = Callable[[Asked], Reply]
+
+
+class Server:
+    """Mutable state: what is answered (in order, or by a function), and what was asked."""
+
+    def __init__(self, speaks: Speaks, *replies: Reply | str, script: Script | None = None) -> None:
+        self.speaks = speaks
+        self.replies = [Reply(each) if isinstance(each, str) else each for each in replies]
+        self.script = script
+        self.asked: list[Asked] = []
+        self.refused: list[str] = []
+        self.warmed = 0
+        self.url = ""
+
+    def next(self, asked: Asked) -> Reply:
+        if self.script is not None:
+            return self.script(asked)
+        number = len(self.asked) - 1
+        if number < len(self.replies):
+            return self.replies[number]
+        raise Refused(409, f"request {number + 1}, and the script has {len(self.replies)}")
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        raw = Request(
+            request.method, request.path, request.query, request.headers, await request.read()
+        )
+        try:
+            if request.method == "GET":
+                return self._warmed(raw)
+            asked = self.speaks.read(raw)
+            asked.headers, asked.path = dict(raw.headers), raw.path
+            asked.began = asyncio.get_running_loop().time()
+            self.asked.append(asked)
+            reply = self.next(asked)
+        except Refused as error:
+            self.refused.append(f"{error.status} {raw.method} {raw.path}: {error}")
+            return self._error(error.status, str(error))
+        return await self._answer(request, asked, reply)
+
+    def _warmed(self, request: Request) -> web.Response:
+        """A model opens its connection before it is asked anything: by its list of models."""
+        demand(request.path.endswith("/models"), f"there is no {request.path}", 404)
+        self.speaks.allow(request)
+        self.warmed += 1
+        return web.json_response({"object": "list", "data": []})
+
+    async def _answer(self, request: web.Request, asked: Asked, reply: Reply) -> web.StreamResponse:
+        try:
+            if reply.fault.isdigit():
+                return self._error(int(reply.fault), "by the script")
+            if reply.fault == "silence":
+                await asyncio.sleep(10_000)
+            answer = web.StreamResponse(headers={"Content-Type": self.speaks.content_type})
+            answer.headers["x-amzn-RequestId"] = f"request-{len(self.asked)}"
+            await answer.prepare(request)
+            for frame in self._frames(asked, reply):
+                await answer.write(frame)
+                await asyncio.sleep(PACE)
+            if reply.fault == "cut":
+                assert request.transport is not None
+                request.transport.abort()
+                return answer
+            if reply.fault == "stall":
+                await asyncio.sleep(10_000)
+            await answer.write_eof()
+            asked.over = True
+        except (asyncio.CancelledError, ConnectionResetError):
+            asked.left = asyncio.get_running_loop().time()
+            raise
+        return answer
+
+    def _frames(self, asked: Asked, reply: Reply) -> Iterator[bytes]:
+        yield self.speaks.begin(asked)
+        for word in self._words(reply):
+            asked.sent += 1
+            yield self.speaks.word(asked, word)
+        if reply.fault in ("cut", "stall"):
+            return
+        if reply.fault == "broken":
+            yield self.speaks.broken()
+            return
+        for number, (name, arguments) in enumerate(reply.calls):
+            yield self.speaks.call(asked, number, name, arguments)
+        yield self.speaks.end(asked, reply, filtered=reply.fault == "filtered")
+
+    def _words(self, reply: Reply) -> Iterator[str]:
+        yield from reply.words
+        number = 0
+        while reply.endless:
+            number += 1
+            yield f"{WORDS[number % 10]}{'.' if number % 5 == 0 else ''} "
+
+    def _error(self, status: int, why: str) -> web.Response:
+        headers = {"Content-Type": "application/json", "x-amzn-RequestId": "refused"}
+        if status == 429:
+            headers["Retry-After"] = "1"
+        return web.Response(status=status, body=self.speaks.error(status, why), headers=headers)
+
+
+@asynccontextmanager
+async def serving(server: Server) -> AsyncGenerator[Server, None]:
+    """The server on a port of its own, while the block runs."""
+    app = web.Application(client_max_size=64 * 2**20)
+    app.router.add_route("*", "/{path:.*}", server.handle)
+    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    (address,) = runner.addresses
+    server.url = f"http://127.0.0.1:{address[1]}"
+    try:
+        yield server
+    finally:
+        await runner.cleanup()
+
+
+def sse(data: object, event: str | None = None) -> bytes:
+    """One server-sent event."""
+    text = data if isinstance(data, str) else json.dumps(data)
+    return (f"event: {event}\n" if event else "").encode() + f"data: {text}\n\n".encode()
