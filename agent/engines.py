@@ -16,6 +16,8 @@ WITHOUT: Final = {
     "tts": "the agent writes and is not heard",
 }
 
+NETWORKED: Final = ("livekit.plugins.", "livekit.agents.inference.")
+
 
 def used(session: AgentSession[Any], *, written: bool) -> list[object]:
     """The models of a call; a `written` one needs but one."""
@@ -37,8 +39,8 @@ def refuse_network(session: AgentSession[Any]) -> None:
     """Virtual time cannot wait for a network; say which model would need one."""
     agent = session.current_agent
     for slot, model in (("stt", agent.stt), ("llm", agent.llm), ("tts", agent.tts)):
-        module = type(model).__module__
-        if module.startswith(("livekit.plugins.", "livekit.agents.inference.")):
+        modules = [kind.__module__ for kind in type(model).__mro__]
+        if module := next((each for each in modules if each.startswith(NETWORKED)), None):
             name = getattr(model, "model", "") or type(model).__name__
             raise UsageError(
                 f"--fast needs engines on this machine, and {slot} is {name} ({module}); "

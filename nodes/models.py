@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from livekit.agents import NotGiven, NotGivenOr, inference, llm, stt, tts, vad
 
-from antiphon.nodes import local
+from antiphon.nodes import inference_llm, inference_models, local
 from antiphon.pipeline.errors import ArgumentError, UsageError
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Slot(Generic[T]):
         if isinstance(given, str):
             return self.load(given)
         if isinstance(given, self.kind):
+            if isinstance(given, inference.LLM | inference.STT | inference.TTS):
+                inference_models.check(self.name, given.model)
             return cast("T", given)
         raise ArgumentError(f"{self.name}={_shown(given)}: {self._instead(given)}")
 
@@ -94,7 +96,7 @@ def load_llm(model: str) -> llm.LLM[Any]:
     if model.startswith(LOCAL):
         return local.local_llm(model.removeprefix(LOCAL))
     with _inference("llm", model):
-        return inference.LLM.from_model_string(model)
+        return inference_llm.LLM.from_model_string(model)
 
 
 def load_vad(model: str) -> vad.VAD:
@@ -118,22 +120,16 @@ SLOTS: Final = cast("tuple[Slot[Any], ...]", (STT, VAD, LLM, TTS))
 
 @contextmanager
 def _inference(slot: str, model: str) -> Iterator[None]:
-    """Refuse what cannot be a name, and say plainly that a key is missing.
-
-    The library would accept the first and fail in the first turn.
-    """
-    provider, _, name = model.partition("/")
-    if not provider or not name:
-        raise UsageError(
-            f'{slot}={model!r} names no model: write "provider/model" (LiveKit Inference) '
-            f'or "local/…" (built in)'
-        )
+    """Refuse what cannot be a name, and say plainly that a key is missing."""
+    inference_models.check(slot, model)
     try:
         yield
     except ValueError as error:
         if "api_" not in str(error):
             raise UsageError(f"{slot}={model!r}: {error}") from error
+        missing = inference_models.missing_keys()
         raise UsageError(
             f"{slot}={model!r} goes through LiveKit Inference, which needs {KEYS} in the "
-            f"environment; `antiphon console --local` runs the built-in engines instead"
+            f"environment; `antiphon console --local` runs the built-in engines instead "
+            f"({' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set)"
         ) from error

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from livekit.agents import inference, llm
 
 from tests.providers import gateway
 from tests.providers.chat import Chat
-from tests.providers.wire import Speaks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.providers.wire import Speaks
 
 KEY: Final = "secret-key"
 

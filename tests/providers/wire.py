@@ -159,7 +159,7 @@ class Server:
             if request.method == "GET":
                 return self._warmed(raw)
             asked = self.speaks.read(raw)
-            asked.headers, asked.path = dict(raw.headers), raw.path
+            asked.headers, asked.path = raw.headers, raw.path
             asked.began = asyncio.get_running_loop().time()
             self.asked.append(asked)
             reply = self.next(asked)
