@@ -83,7 +83,7 @@ install: $(VENV)/.installed
 $(VENV)/.dependencies: pyproject.toml .ci/venv .ci/install
 	@PYTHON="$(PYTHON)" .ci/venv $(VENV)
 	@echo "==> installing antiphon and what it needs (the first time takes a minute or two)"
-	@.ci/install $(PIP) install "setuptools>=77" -e ".[local,dev]"
+	@.ci/install $(PIP) install "setuptools>=77" -e ".[local,dev,providers]"
 	@touch $@
 
 # A strict editable install is a tree of links, one for each module there was when it was made:

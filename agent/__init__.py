@@ -107,7 +107,13 @@ from antiphon.assertions import (
     RunEvent,
 )
 from antiphon.context import RunContext
-from antiphon.events import AgentEvent, FunctionToolsExecutedEvent, SpeechCreatedEvent
+from antiphon.costs import ModelCost, Price, SessionCost
+from antiphon.events import (
+    AgentEvent,
+    BudgetSpentEvent,
+    FunctionToolsExecutedEvent,
+    SpeechCreatedEvent,
+)
 from antiphon.expect import RunResult
 from antiphon.function_tools import function_tool
 from antiphon.mocks import mock_tools
@@ -164,6 +170,7 @@ __all__ = [
     "AudioConfig",
     "BackgroundAudioPlayer",
     "AutoSubscribe",
+    "BudgetSpentEvent",
     "BuiltinAudioClip",
     "ChatContent",
     "ChatContext",
@@ -196,6 +203,7 @@ __all__ = [
     "KeytermsOptions",
     "LanguageCode",
     "MetricsCollectedEvent",
+    "ModelCost",
     "ModelSettings",
     "NOT_GIVEN",
     "NodeError",
@@ -207,6 +215,7 @@ __all__ = [
     "PlayHandle",
     "Plugin",
     "PreemptiveGenerationOptions",
+    "Price",
     "ProviderTool",
     "RecordingOptions",
     "RoomIO",
@@ -222,6 +231,7 @@ __all__ = [
     "ScenarioGroup",
     "ScenarioUserdata",
     "SessionClosed",
+    "SessionCost",
     "SessionConnectOptions",
     "SessionUsageUpdatedEvent",
     "SimulationContext",

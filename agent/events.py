@@ -45,6 +45,7 @@ EventTypes = Literal[
     "speech_created",
     "session_usage_updated",
     "metrics_collected",
+    "budget_spent",
     "overlapping_speech",
     "debug_message",
     "error",
@@ -55,6 +56,7 @@ __all__ = [
     "AgentEvent",
     "AgentFalseInterruptionEvent",
     "AgentStateChangedEvent",
+    "BudgetSpentEvent",
     "CloseEvent",
     "CloseReason",
     "ConversationItemAddedEvent",
@@ -102,6 +104,24 @@ class SpeechCreatedEvent:
         return {name: getattr(self, name) for name in shown}
 
 
+@dataclass(frozen=True, slots=True)
+class BudgetSpentEvent:
+    """80 % of `budget` is spent, or all of it: then what was asked for is said to its end, and the
+    session closes."""
+
+    dollars: float
+    budget: float
+    type: Literal["budget_spent"] = "budget_spent"
+    created_at: float = field(default_factory=time.time)
+
+    @property
+    def over(self) -> bool:
+        return self.dollars >= self.budget
+
+    def model_dump(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in ("type", "dollars", "budget", "created_at")}
+
+
 AgentEvent = (
     UserInputTranscribedEvent
     | UserTranscriptionTimeoutEvent
@@ -110,6 +130,7 @@ AgentEvent = (
     | AgentFalseInterruptionEvent
     | MetricsCollectedEvent
     | SessionUsageUpdatedEvent
+    | BudgetSpentEvent
     | ConversationItemAddedEvent
     | FunctionToolsExecutedEvent
     | SpeechCreatedEvent

@@ -9,7 +9,7 @@ from livekit.agents import NOT_GIVEN, CloseReason, NotGivenOr, io
 from livekit.agents import llm as llms
 from typing_extensions import TypeVar  # with a default, before 3.13
 
-from antiphon import arguments, deprecated, jobs, options, session_options
+from antiphon import arguments, costs, deprecated, jobs, options, session_options
 from antiphon.agent import Agent
 from antiphon.arguments import said
 from antiphon.asked import SpeechOfSession
@@ -30,7 +30,7 @@ from antiphon.states import Captions
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from livekit import rtc
     from livekit.agents import (
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from antiphon.conversation import Conversation
+    from antiphon.costs import Price, SessionCost
     from antiphon.deprecated import StartArguments
     from antiphon.expect import RunResult
     from antiphon.nodes.polish import Transform
@@ -108,6 +109,8 @@ class AgentSession(
         session_close_transcript_timeout: float = 2.0,
         conn_options: NotGivenOr[ConnectOptions | None] = NOT_GIVEN,
         loop: asyncio.AbstractEventLoop | None = None,
+        prices: Mapping[str, Price] | None = None,
+        budget: float | None = None,
         **old: Unpack[deprecated.OldSessionArguments],
     ) -> None:
         super().__init__()
@@ -136,6 +139,7 @@ class AgentSession(
         self.expressive = session_options.expressive(expressive)
         self.video_sampler = session_options.sampler(video_sampler)
         self.conn_options = options.connecting(conn_options)
+        self.prices, self.budget = costs.check_prices(prices), costs.check_budget(budget)
         self.stt = models.STT.loaded(stt)
         self.vad = models.default_vad(vad)
         self.llm = models.LLM.loaded(llm)
@@ -202,6 +206,11 @@ class AgentSession(
     def usage(self) -> AgentSessionUsage:
         """What the models have used, for each provider and model; stays after the close."""
         return self.conversation.usage.summary()
+
+    @property
+    def cost(self) -> SessionCost:
+        """What they cost in dollars, by `prices` and the vendors' prices; stays after the close."""
+        return self.conversation.usage.costs.summary()
 
     @property
     def speaker(self) -> Output | None:

@@ -6,12 +6,14 @@ it works.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents import ErrorEvent, MetricsCollectedEvent, metrics
 from livekit.agents.metrics import AgentSessionUsage, ModelUsageCollector
 
-from antiphon.events import SessionUsageUpdatedEvent
+from antiphon.costs import Costs
+from antiphon.events import BudgetSpentEvent, SessionUsageUpdatedEvent
 from antiphon.pipeline.left_behind import STRAYS
 from antiphon.pipeline.reply import SPEAKING
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from antiphon.conversation import Conversation
 
+logger = logging.getLogger("antiphon.usage")
+
 
 class Usage:
     """Mutable state: the sums, and the models that are listened to."""
@@ -30,6 +34,7 @@ class Usage:
         self._conversation = conversation
         self._collector = ModelUsageCollector()
         self._models: list[Any] = []
+        self.costs = Costs(conversation.session.prices)
 
     def summary(self) -> AgentSessionUsage:
         """Tokens, characters and seconds of audio so far, for each provider and model."""
@@ -74,10 +79,25 @@ class Usage:
         if reply is not None and isinstance(report, metrics.LLMMetrics | metrics.TTSMetrics):
             report.speech_id = talk.speaking.name_of(reply)
         self._collector.collect(report)
+        self.costs.note(report)
         talk.session.report("metrics_collected", lambda: MetricsCollectedEvent(metrics=report))
         updated = SessionUsageUpdatedEvent
         talk.session.report("session_usage_updated", lambda: updated(usage=self.summary()))
+        self._spend()
         talk.session.deliver()
+
+    def _spend(self) -> None:
+        """Tell how much of the budget is gone; at its end what was asked for is said, and no
+        more."""
+        session = self._conversation.session
+        part, budget = self.costs.over(session.budget), session.budget or 0.0
+        if part is None:
+            return
+        spent = BudgetSpentEvent(dollars=part * budget, budget=budget)
+        session.report("budget_spent", lambda: spent)
+        if part >= 1.0:
+            logger.warning("the budget of $%s is spent: the session ends", budget)
+            session.shutdown(drain=True)
 
     def _failed(self, error: Any) -> None:
         """A model's own retries are told of; what it gives up on ends its stream, and is told

@@ -36,6 +36,8 @@ class Row:
     answers_tools: bool = True  # tools run here, not in the provider's place
     closes: bool = True  # a reply that is cut closes the connection
     sees: bool = True  # it takes images
+    counts: bool = True  # it says what a request used
+    tells_cached: bool = True
 
     def __str__(self) -> str:
         return self.name

@@ -1,0 +1,261 @@
+"""What a session's models cost, in dollars: each request by itself, for prices have steps.
+
+Prices are the vendors' (of `genai-prices`), or one's own; what neither knows is unknown, and said.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from livekit.agents import metrics
+
+from antiphon.pipeline.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from livekit.agents.metrics import AgentMetrics
+
+logger = logging.getLogger("antiphon.costs")
+
+MARKS: Final = (0.8, 1.0)  # of a budget
+MILLION: Final = 1_000_000
+HOUR: Final = 3_600
+HERE: Final = {"antiphon", "local"}  # engines on this machine
+KINDS: Final = {"llm_metrics": "llm", "stt_metrics": "stt", "tts_metrics": "tts"}
+
+# Who serves a model whose provider is said by name; others say their address.
+PROVIDERS: Final = {
+    "AWS Bedrock": "aws",
+    "Baseten": "baseten",
+    "Cerebras": "cerebras",
+    "Gemini": "google",
+    "MistralAI": "mistral",
+    "Perplexity": "perplexity",
+    "Vertex AI": "google",
+}
+# Models of LiveKit Inference under the names of who serves them; the rest is by its first part.
+INFERENCE: Final = {
+    "openai/gpt-oss-120b": ("baseten", "openai/gpt-oss-120b"),
+    "qwen/qwen3-235b-a22b-instruct": ("openrouter", "qwen/qwen3-235b-a22b-2507"),
+    "moonshotai/kimi-k2-instruct": ("moonshotai", "kimi-k2-0905-preview"),
+    "deepseek-ai/deepseek-v3": ("openrouter", "deepseek/deepseek-chat-v3-0324"),
+    "zai/glm-5.1": ("zai", "GLM-5.1"),
+}
+INFERENCE_PROVIDERS: Final = {
+    "openai": "openai",
+    "google": "google",
+    "moonshotai": "moonshotai",
+    "deepseek-ai": "deepseek",
+    "xai": "x-ai",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Dollars for a million tokens in, a million of them cached, a million out, a million
+    characters, and an hour of audio. `cached` left out costs as any other."""
+
+    input: float = 0.0
+    output: float = 0.0
+    cached: float | None = None
+    characters: float = 0.0
+    hour: float = 0.0
+
+    def of(self, used: Used) -> float:
+        cached = self.input if self.cached is None else self.cached
+        tokens = (used.prompt - used.cached) * self.input + used.cached * cached
+        tokens += used.out * self.output + used.characters * self.characters
+        return tokens / MILLION + used.seconds * self.hour / HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What one request used."""
+
+    kind: str  # "llm", "stt" or "tts"
+    provider: str
+    model: str
+    prompt: int = 0  # tokens, with those that were cached
+    cached: int = 0
+    written: int = 0  # into the provider's cache
+    out: int = 0
+    characters: int = 0
+    seconds: float = 0.0  # of audio
+
+    @property
+    def told(self) -> bool:
+        """Whether the provider said what it counts: of a reply that was cut, few do."""
+        return self.kind != "llm" or bool(self.prompt or self.out)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCost:
+    """What one model cost; `dollars` is None where its price is not known."""
+
+    kind: str
+    provider: str
+    model: str
+    dollars: float | None
+    requests: int
+    uncounted: int  # requests of which the provider did not say what they used
+
+
+@dataclass(frozen=True, slots=True)
+class SessionCost:
+    """What a session cost so far: `dollars` of the models whose price is known."""
+
+    models: tuple[ModelCost, ...]
+
+    @property
+    def dollars(self) -> float:
+        return sum(each.dollars or 0.0 for each in self.models)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The models that `dollars` leaves out."""
+        return tuple(each.model or each.provider for each in self.models if each.dollars is None)
+
+    @property
+    def uncounted(self) -> int:
+        """Requests that `dollars` leaves out, because nobody said what they used."""
+        return sum(each.uncounted for each in self.models)
+
+    def __str__(self) -> str:
+        parts = [f"${self.dollars:.4f}"]
+        parts += [f"unknown: {name}" for name in self.unknown]
+        if self.uncounted:
+            parts.append(f"not counted by the provider: {self.uncounted} requests")
+        return "; ".join(parts)
+
+
+class Costs:
+    """Mutable state: the requests so far, with how many were alike, and the last mark of
+    the budget that was told of."""
+
+    def __init__(self, prices: Mapping[str, Price]) -> None:
+        self._prices = prices
+        self._requests: Counter[Used] = Counter()
+        self._mark = 0.0
+
+    def note(self, report: AgentMetrics) -> None:
+        if (used := _used(report)) is not None:
+            self._requests[used] += 1
+
+    def over(self, budget: float | None) -> float | None:
+        """The part of the budget that is spent, when it has come to a mark since last asked."""
+        if budget is None:
+            return None
+        spent = self.summary().dollars / budget
+        passed = [mark for mark in MARKS if mark <= spent and mark > self._mark]
+        if not passed:
+            return None
+        self._mark = passed[-1]
+        return spent
+
+    def summary(self) -> SessionCost:
+        found: dict[tuple[str, str, str], ModelCost] = {}
+        for used, times in self._requests.items():
+            key = used.kind, used.provider, used.model
+            one = self._dollars(used)
+            known = found.get(key) or ModelCost(*key, 0.0, 0, 0)
+            dollars = None if one is None or known.dollars is None else known.dollars + one * times
+            found[key] = ModelCost(
+                *key,
+                dollars,
+                known.requests + times,
+                known.uncounted + (0 if used.told else times),
+            )
+        return SessionCost(tuple(found.values()))
+
+    def _dollars(self, used: Used) -> float | None:
+        for name in (f"{used.provider}/{used.model}", used.model):
+            if name in self._prices:
+                return self._prices[name].of(used)
+        if used.provider in HERE or not used.told:
+            return 0.0
+        return _vendors(used) if used.kind == "llm" else None
+
+
+def check_prices(given: object) -> Mapping[str, Price]:
+    """What `prices=` was given; ArgumentError unless it is a table."""
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise ArgumentError(f"prices={given!r}: write {{'model': Price(input=…, output=…)}}")
+    for name, price in given.items():
+        if not isinstance(price, Price):
+            raise ArgumentError(f"prices[{name!r}]={price!r}: write Price(input=…, output=…)")
+    return given
+
+
+def check_budget(given: object) -> float | None:
+    """What `budget=` was given; ArgumentError unless it is a sum of dollars."""
+    sum_of_money = isinstance(given, int | float) and not isinstance(given, bool) and given > 0
+    if given is None or sum_of_money:
+        return None if given is None else float(given)  # type: ignore[arg-type]
+    raise ArgumentError(f"budget={given!r}: write dollars, a number above 0")
+
+
+def _used(report: AgentMetrics) -> Used | None:
+    about = getattr(report, "metadata", None)
+    who = {
+        "kind": KINDS.get(getattr(report, "type", ""), ""),
+        "provider": (about.model_provider if about else None) or "",
+        "model": (about.model_name if about else None) or "",
+    }
+    match report:
+        case metrics.LLMMetrics():
+            return Used(
+                **who,
+                prompt=report.prompt_tokens,
+                cached=report.prompt_cached_tokens,
+                written=report.cache_creation_tokens,
+                out=report.completion_tokens,
+            )
+        case metrics.TTSMetrics():
+            return Used(**who, characters=report.characters_count, seconds=report.audio_duration)
+        case metrics.STTMetrics():
+            return Used(**who, seconds=report.audio_duration)
+    return None
+
+
+def _vendors(used: Used) -> float | None:
+    """By the vendors' prices; None where they are not known."""
+    from genai_prices import Usage, calc_price  # a second of loading, for who asks
+
+    asked = Usage(
+        input_tokens=used.prompt,
+        cache_read_tokens=used.cached,
+        cache_write_tokens=used.written,
+        output_tokens=used.out,
+    )
+    where = _served(used.provider, used.model)
+    if where is None:
+        return None
+    try:
+        found = calc_price(asked, **where)
+    except LookupError:
+        return None
+    # Nothing for something is a price that is not known, but of what is free by its name.
+    free = str(found.model.id).endswith(":free")
+    return float(found.total_price) if found.total_price or free else None
+
+
+@cache
+def _served(provider: str, model: str) -> dict[str, Any] | None:
+    """Where `genai-prices` has a model."""
+    if provider == "livekit":
+        first, _, rest = model.partition("/")
+        if model not in INFERENCE and first not in INFERENCE_PROVIDERS:
+            return None
+        who, name = INFERENCE.get(model) or (INFERENCE_PROVIDERS[first], rest)
+        return {"provider_id": who, "model_ref": name}
+    if provider in PROVIDERS:
+        return {"provider_id": PROVIDERS[provider], "model_ref": model}
+    if "." in provider:
+        return {"provider_api_url": f"https://{provider}", "model_ref": model}
+    return None
