@@ -7,7 +7,8 @@ import functools
 import inspect
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -15,6 +16,8 @@ from tests.providers.loop import LoopbackLoop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+
+OF_OTHERS: Final = ["ignore:Inheritance class AiohttpClientSession:DeprecationWarning"]
 
 
 def pytest_asyncio_loop_factories(
@@ -40,6 +43,8 @@ def _nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lambda h, *a, **k: look_up(local((h,))[0], *a, **k))
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("GOOGLE_GEMINI_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")  # what a test sets is undone after it
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -74,3 +79,10 @@ def _forgiving_others(test: Callable[..., Coroutine[object, object, None]]) -> o
 
 def _foreign(generator: AsyncGenerator[object, object]) -> bool:
     return "site-packages" in generator.ag_code.co_filename  # type: ignore[attr-defined]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = [item for item in items if item.path.parent == Path(__file__).parent]
+    for item in here:
+        for warning in OF_OTHERS:
+            item.add_marker(pytest.mark.filterwarnings(warning))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,7 +10,10 @@ import pytest
 from livekit.agents import inference, llm
 
 from tests.providers import gateway
+from tests.providers.bedrock import Converse
 from tests.providers.chat import Chat
+from tests.providers.claude import Messages
+from tests.providers.gemini import Gemini
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +42,7 @@ class Row:
     sees: bool = True  # it takes images
     counts: bool = True  # it says what a request used
     tells_cached: bool = True
+    counted_twice: int = 0  # tokens that its plugin counts twice a request
 
     def __str__(self) -> str:
         return self.name
@@ -100,7 +105,29 @@ CHATTING: Final = [
     _chat("xai chat", "openai.LLM.with_x_ai"),
 ]
 
-ROWS: Final = [*CHATTING]
+
+def _anthropic(url: str) -> llm.LLM[Any]:
+    return plugin("anthropic").LLM(model="a-model", api_key=KEY, base_url=url)
+
+
+def _google(url: str) -> llm.LLM[Any]:
+    os.environ["GOOGLE_GEMINI_BASE_URL"] = url  # the plugin's tests clear it; see conftest
+    return plugin("google").LLM(model="a-model", api_key=KEY)
+
+
+def _bedrock(url: str) -> llm.LLM[Any]:
+    aws = plugin("aws")
+    os.environ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = url
+    return aws.LLM(model="a-model", api_key=KEY, api_secret="secret", region="us-east-1")
+
+
+OTHERS: Final = [
+    Row("anthropic", _anthropic, Messages, counted_twice=1),
+    Row("google", _google, Gemini),
+    Row("amazon bedrock", _bedrock, Converse),
+]
+
+ROWS: Final = [*CHATTING, *OTHERS]
 
 
 def named(name: str) -> Row:

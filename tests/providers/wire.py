@@ -67,6 +67,7 @@ class Asked:
     sent: int = 0  # words
     left: float | None = None  # when the client closed the connection before the end
     over: bool = False
+    notes: dict[str, Any] = field(default_factory=dict)  # the protocol's own, while it answers
 
 
 class Refused(Exception):
@@ -201,7 +202,9 @@ class Server:
         return answer
 
     def _frames(self, asked: Asked, reply: Reply) -> Iterator[bytes]:
-        yield self.speaks.begin(asked)
+        asked.notes["reply"] = reply
+        if first := self.speaks.begin(asked):
+            yield first
         for word in self._words(reply):
             asked.sent += 1
             yield self.speaks.word(asked, word)
