@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -14,6 +15,8 @@ from tests.providers.bedrock import Converse
 from tests.providers.chat import Chat
 from tests.providers.claude import Messages
 from tests.providers.gemini import Gemini
+from tests.providers.mistral import Conversations, MistralChat
+from tests.providers.responses import Responses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +41,11 @@ class Row:
     speaks: Callable[[], Speaks]
     model: str = "a-model"
     answers_tools: bool = True  # tools run here, not in the provider's place
-    closes: bool = True  # a reply that is cut closes the connection
+    closes: bool = True  # a reply that is cut closes the connection; else the next request does
     sees: bool = True  # it takes images
     counts: bool = True  # it says what a request used
     tells_cached: bool = True
+    left_open: str = ""  # what its plugin's `aclose` forgets to close
     counted_twice: int = 0  # tokens that its plugin counts twice a request
 
     def __str__(self) -> str:
@@ -121,8 +125,36 @@ def _bedrock(url: str) -> llm.LLM[Any]:
     return aws.LLM(model="a-model", api_key=KEY, api_secret="secret", region="us-east-1")
 
 
+def _responses(of: str, **given: Any) -> Callable[[str], llm.LLM[Any]]:
+    def make(url: str) -> llm.LLM[Any]:
+        base = f"{url}/v1" + ("" if given.get("use_websocket") is not True else "/responses")
+        package = plugin(of)
+        return package.responses.LLM(model="a-model", api_key=KEY, base_url=base, **given)
+
+    return make
+
+
+def _mistral(mode: str) -> Callable[[str], llm.LLM[Any]]:
+    def make(url: str) -> llm.LLM[Any]:
+        package = plugin("mistralai")
+        client = import_module("mistralai.client").Mistral(api_key=KEY, server_url=url)
+        return package.LLM(model="a-model", client=client, api_mode=mode)
+
+    return make
+
+
 OTHERS: Final = [
-    Row("anthropic", _anthropic, Messages, counted_twice=1),
+    Row("openai responses", _responses("openai", use_websocket=False), Responses),
+    Row(
+        "openai responses by websocket",
+        _responses("openai", use_websocket=True),
+        lambda: Responses(websocket=True, path="/v1/responses"),
+        closes=False,
+    ),
+    Row("xai", _responses("xai"), Responses),
+    Row("mistral", _mistral("conversations"), Conversations, tells_cached=False),
+    Row("mistral chat", _mistral("chat_completions"), MistralChat, tells_cached=False),
+    Row("anthropic", _anthropic, Messages, counted_twice=1, left_open="_client"),
     Row("google", _google, Gemini),
     Row("amazon bedrock", _bedrock, Converse),
 ]

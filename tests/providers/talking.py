@@ -51,6 +51,8 @@ async def talking(
         await stack.enter_async_context(utils.http_context.open())
         await stack.enter_async_context(serving(server))
         model = row.make(server.url)
+        if row.left_open:
+            stack.push_async_callback(getattr(model, row.left_open).close)
         stack.push_async_callback(model.aclose)
         session: AgentSession[Any] = AgentSession(
             stt=ScriptedSTT(), vad=ScriptedVAD(), tts=ScriptedTTS(), llm=model, **options

@@ -90,7 +90,10 @@ async def test_a_barge_in_closes_the_connection(row: Row) -> None:
     assert talk.call.said("agent")[1] == SECOND
     assert not story.over
     assert story.left is not None
-    assert story.left - talk.call.start - cut.t <= 0.05
+    if row.closes:
+        assert story.left - talk.call.start - cut.t <= 0.05
+    else:
+        assert story.left <= end.began
     assert end.said[-1] == ("user", "stop that is enough")
     heard = end.said[-2]
     assert heard[0] == "assistant"

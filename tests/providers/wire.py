@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from aiohttp import web
+from aiohttp import WSMessage, WSMsgType, web
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -157,6 +157,8 @@ class Server:
             request.method, request.path, request.query, request.headers, await request.read()
         )
         try:
+            if request.headers.get("Upgrade") == "websocket":
+                return await Spoken(self).handle(request, raw)
             if request.method == "GET":
                 return self._warmed(raw)
             asked = self.speaks.read(raw)
@@ -185,7 +187,7 @@ class Server:
             answer = web.StreamResponse(headers={"Content-Type": self.speaks.content_type})
             answer.headers["x-amzn-RequestId"] = f"request-{len(self.asked)}"
             await answer.prepare(request)
-            for frame in self._frames(asked, reply):
+            for frame in self.frames(asked, reply):
                 await answer.write(frame)
                 await asyncio.sleep(PACE)
             if reply.fault == "cut":
@@ -201,7 +203,7 @@ class Server:
             raise
         return answer
 
-    def _frames(self, asked: Asked, reply: Reply) -> Iterator[bytes]:
+    def frames(self, asked: Asked, reply: Reply) -> Iterator[bytes]:
         asked.notes["reply"] = reply
         if first := self.speaks.begin(asked):
             yield first
@@ -229,6 +231,67 @@ class Server:
         if status == 429:
             headers["Retry-After"] = "1"
         return web.Response(status=status, body=self.speaks.error(status, why), headers=headers)
+
+
+class Spoken:
+    """A WebSocket of a protocol that can be spoken over one: a request a message."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.speaks: Any = server.speaks
+
+    async def handle(self, request: web.Request, raw: Request) -> web.WebSocketResponse:
+        demand(self.speaks.websocket, "no WebSocket here", 426)
+        demand(raw.path == self.speaks.path, f"there is no {raw.path}", 404)
+        self.speaks.allow(raw)
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        coming = asyncio.ensure_future(socket.receive())
+        try:
+            while (message := await coming).type is WSMsgType.TEXT:
+                body = json.loads(message.data)
+                demand(body.pop("type") == "response.create", "it is no response.create")
+                coming = asyncio.ensure_future(socket.receive())
+                await self._answer(socket, self.speaks.asked(body), raw, coming)
+        except Refused as error:
+            self.server.refused.append(f"{error.status} {raw.path}: {error}")
+            await socket.send_str(self.speaks.error(error.status, str(error)).decode())
+        finally:
+            coming.cancel()
+            for left in self.server.asked:
+                if left.notes.get("socket") is socket and not left.over and left.left is None:
+                    left.left = asyncio.get_running_loop().time()
+        return socket
+
+    async def _answer(
+        self,
+        socket: web.WebSocketResponse,
+        asked: Asked,
+        raw: Request,
+        coming: asyncio.Future[WSMessage],
+    ) -> None:
+        """Answer until the end, or until something comes, which is that the client leaves."""
+        asked.headers, asked.path = raw.headers, raw.path
+        asked.notes["socket"] = socket
+        asked.began = asyncio.get_running_loop().time()
+        self.server.asked.append(asked)
+        reply = self.server.next(asked)
+        if reply.fault.isdigit():
+            text = self.speaks.error(int(reply.fault), "by the script").decode()
+            await socket.send_str(text)
+            return
+        if reply.fault == "silence":
+            await asyncio.wait([coming])
+        for frame in self.server.frames(asked, reply):
+            await asyncio.wait([coming], timeout=PACE)
+            if coming.done():
+                return
+            await socket.send_str(frame.decode())
+        if reply.fault == "stall":
+            await asyncio.wait([coming])
+        if reply.fault == "cut":
+            await socket.close(code=1011)
+        asked.over = not reply.fault
 
 
 @asynccontextmanager
