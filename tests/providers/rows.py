@@ -46,6 +46,8 @@ class Row:
     counts: bool = True  # it says what a request used
     tells_cached: bool = True
     left_open: str = ""  # what its plugin's `aclose` forgets to close
+    tries: int = 1  # of its own, for each of LiveKit's
+    hides_status: bool = False  # its errors do not say what the server answered
     counted_twice: int = 0  # tokens that its plugin counts twice a request
 
     def __str__(self) -> str:
@@ -156,7 +158,7 @@ OTHERS: Final = [
     Row("mistral chat", _mistral("chat_completions"), MistralChat, tells_cached=False),
     Row("anthropic", _anthropic, Messages, counted_twice=1, left_open="_client"),
     Row("google", _google, Gemini),
-    Row("amazon bedrock", _bedrock, Converse),
+    Row("amazon bedrock", _bedrock, Converse, tries=5),
 ]
 
 ROWS: Final = [*CHATTING, *OTHERS]
