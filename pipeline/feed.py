@@ -44,6 +44,7 @@ class Feed:
         self.error: Exception | None = None
         self.ended = False  # no text follows
         self.asking = False  # the voice waits for text: its silence is not its fault
+        self.asked_until = 0.0  # loop time since which it does not
         self._source = source
         self._thoughts = thoughts
         self._ledger = ledger
@@ -111,7 +112,7 @@ class Feed:
                 silence_ends = now + self._patience
                 self._take(chunker, thought, now)
             finally:
-                self.asking = False
+                self.asking, self.asked_until = False, loop.time()
 
     def _take(self, chunker: Chunker, thought: Text, now: float) -> None:
         """Give the chunker a thought and those that came with it, up to the segment's end."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from antiphon.pipeline.source import Source, Stage, Text
 
 THOUGHTS_AHEAD: Final = 16_000  # characters of text that may wait for the voice
+INSTANT: Final = 1e-3  # seconds that are no time at all
 SOUND_AHEAD: Final = 2.0  # seconds of sound that may wait for the output
 
 
@@ -134,20 +135,23 @@ class Step:
     async def _play(self, playout: Playout, sounds: Stream[Sound], feed: Feed) -> None:
         """Hand on every sound, drain, and only then raise what went wrong."""
         failure: Exception | None = None
-        patience = self._stage.limits.sound
+        wait = patience = self._stage.limits.sound
         while True:
             try:
-                sound = await sounds.next(patience)
+                sound = await sounds.next(wait)
             except StopAsyncIteration:
                 break
             except Silent:
-                if not feed.asking:
+                since = asyncio.get_running_loop().time() - feed.asked_until
+                if not feed.asking and since > patience - INSTANT:
                     failure = NodeTimeout.after("tts_node", patience)
                     break
+                wait = patience if feed.asking else patience - since
             except Exception as error:
                 failure = error
                 break
             else:
+                wait = patience
                 await playout.play(sound)
                 self._heard_more()
         await playout.drain()

@@ -12,6 +12,7 @@ from livekit.agents.types import TimedString
 
 from antiphon import Agent, CloseReason
 from antiphon.options import ConnectOptions
+from antiphon.pipeline.source import Limits
 from antiphon.simulate import (
     ScriptedLLM,
     ScriptedSTT,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 TWICE = APIConnectOptions(max_retry=1, retry_interval=0.1, timeout=10.0)
+PATIENCE_OF_SOUND = Limits().sound
 CONNECT = ConnectOptions(stt_conn_options=ONCE, llm_conn_options=ONCE, tts_conn_options=ONCE)
 
 
@@ -313,3 +315,33 @@ def test_an_error_is_told_at_the_time_of_the_conversation() -> None:
     assert failed.created_at == failed.error.timestamp == pytest.approx(asked.created_at, abs=2.0)
     began = call.session.conversation.memory.wall(call.start)
     assert failed.created_at - began > 100
+
+
+class Mute(ScriptedLLM):
+    """Its first request never gives anything."""
+
+    def chat(self, **options: Any) -> llm.LLMStream:
+        self.first_token = 10_000.0 if not self.asked else 0.2
+        return super().chat(**options)
+
+
+def test_a_model_that_is_silent_is_told_of_and_not_the_voice() -> None:
+    call = hold(
+        user(0.2, 0.8, "zaza zeze"), user(50.0, 50.6, "zizi"), agent=made_of(Mute(in_turn()), None)
+    )
+    answered_in_the_end(call)
+    (error,) = call.reported("error")
+    assert error.error.type == "llm_error"
+    assert "llm_node gave nothing" in str(error.error.error)
+
+
+def test_a_voice_that_is_asked_late_is_not_taken_for_silent() -> None:
+    """The model's first words come when nothing was heard for as long as a voice may be silent."""
+    late = ScriptedLLM(in_turn())
+    call = Call(Voice(first=2.0))
+    late.first_token = PATIENCE_OF_SOUND - 1.0
+    now = {"preemptive_generation": {"enabled": False}}
+    asked = user(0.2, 0.8, "zaza zeze")
+    held = hold(asked, agent=made_of(late, None), call=call, turn_handling=now)
+    answered_in_the_end(held)
+    assert held.reported("error") == []
