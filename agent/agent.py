@@ -88,7 +88,7 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         self._turn_handling = options.check(deprecated.turn_handling(turn_handling, old))
         self._stt = models.STT.loaded_if_given(stt)
         self._vad = models.VAD.loaded_if_given(vad)
-        self._llm = models.LLM.loaded_if_given(llm)
+        self._llm = models.seeing(models.LLM.loaded_if_given(llm), self._chat_ctx)
         self._tts = models.TTS.loaded_if_given(tts)
         self.mcp_servers = deprecated.mcp_servers(old)
         self.tool_handling = session_options.tool_handling(tool_handling)
@@ -142,6 +142,7 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         if self._session is not None and self._session is not session:
             raise UsageError(f"{self._id} is running in another session; make a new one")
         arguments.tools(f"the session's tools and those of {self._id}", session.tools, *self._tools)
+        models.seeing(_chosen("llm", self._llm, session), self._chat_ctx)
 
     def join_session(self, session: AgentSession[Any]) -> None:
         """Called by the session that puts it in charge."""

@@ -106,6 +106,15 @@ def load_vad(model: str) -> vad.VAD:
     return local.local_vad(model.removeprefix(LOCAL))
 
 
+def seeing(engine: NotGivenOr[T], context: llm.ChatContext) -> NotGivenOr[T]:
+    """The language model; UsageError where it takes no images and is given some."""
+    if isinstance(engine, inference.LLM) and inference_models.known(engine.model).images is False:
+        messages = context.messages()
+        if any(isinstance(part, llm.ImageContent) for each in messages for part in each.content):
+            raise UsageError(f"{engine.model} takes no images, and the chat context has one")
+    return engine
+
+
 def default_vad(given: NotGivenOr[vad.VAD | str | None]) -> vad.VAD | None:
     """The VAD asked for; the built-in one when none is named, None when None is given."""
     return VAD.loaded(LOCAL if isinstance(given, NotGiven) else given)

@@ -7,6 +7,9 @@ import functools
 import inspect
 import socket
 import sys
+import warnings
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +19,14 @@ from tests.providers.loop import LoopbackLoop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+
+PLUGINS = "anthropic aws baseten cerebras google groq langchain mistralai openai perplexity xai"
+for _name in PLUGINS.split():  # before the first test: what is there by then, no test looks through
+    with suppress(ImportError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import_module(f"livekit.plugins.{_name}")
+with suppress(ImportError):
+    import_module("genai_prices")
 
 OF_OTHERS: Final = ["ignore:Inheritance class AiohttpClientSession:DeprecationWarning"]
 

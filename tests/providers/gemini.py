@@ -54,9 +54,11 @@ class Gemini:
             if "text" in part:
                 text += part["text"]
             elif "inlineData" in part:
-                asked.images.append((part["inlineData"]["mimeType"], part["inlineData"]["data"]))
+                asked.images.append(
+                    (_of(part["inlineData"], "mimeType"), part["inlineData"]["data"])
+                )
             elif "fileData" in part:
-                asked.images.append(("", part["fileData"]["fileUri"]))
+                asked.images.append(("", _of(part["fileData"], "fileUri")))
             elif "functionCall" in part:
                 call = part["functionCall"]
                 demand(role == "model", "a call of the user's")
@@ -108,3 +110,10 @@ class Gemini:
         candidate = {"content": {"role": "model", "parts": parts}, "index": 0, **more}
         chunk = {"candidates": [candidate], "modelVersion": asked.model, "responseId": "r-1"}
         return sse(chunk | ({"usageMetadata": usage} if usage else {}))
+
+
+def _of(data: dict[str, str], name: str) -> str:
+    """A field: the API takes its name in either of two ways."""
+    other = re.sub(r"[A-Z]", lambda letter: "_" + letter[0].lower(), name)
+    demand(name in data or other in data, f"no {name}")
+    return data.get(name) or data[other]

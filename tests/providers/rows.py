@@ -43,10 +43,12 @@ class Row:
     answers_tools: bool = True  # tools run here, not in the provider's place
     closes: bool = True  # a reply that is cut closes the connection; else the next request does
     sees: bool = True  # it takes images
+    fetches: bool = True  # it fetches them by their addresses
     counts: bool = True  # it says what a request used
     tells_cached: bool = True
     left_open: str = ""  # what its plugin's `aclose` forgets to close
     tries: int = 1  # of its own, for each of LiveKit's
+    retries: bool = True  # it asks again after a server's error
     hides_status: bool = False  # its errors do not say what the server answered
     counted_twice: int = 0  # tokens that its plugin counts twice a request
 
@@ -152,16 +154,19 @@ OTHERS: Final = [
         _responses("openai", use_websocket=True),
         lambda: Responses(websocket=True, path="/v1/responses"),
         closes=False,
+        retries=False,
     ),
     Row("xai", _responses("xai"), Responses),
     Row("mistral", _mistral("conversations"), Conversations, tells_cached=False),
     Row("mistral chat", _mistral("chat_completions"), MistralChat, tells_cached=False),
     Row("anthropic", _anthropic, Messages, counted_twice=1, left_open="_client"),
     Row("google", _google, Gemini),
-    Row("amazon bedrock", _bedrock, Converse, tries=5),
+    Row("amazon bedrock", _bedrock, Converse, tries=5, fetches=False),
 ]
 
 ROWS: Final = [*CHATTING, *OTHERS]
+# One of each protocol: what a client makes of a fault is the protocol's, not the address's.
+CLIENTS: Final = [*CHATTING[:2], *OTHERS]
 
 
 def named(name: str) -> Row:

