@@ -28,7 +28,11 @@ for _name in PLUGINS.split():  # before the first test: what is there by then, n
 with suppress(ImportError):
     import_module("genai_prices")
 
-OF_OTHERS: Final = ["ignore:Inheritance class AiohttpClientSession:DeprecationWarning"]
+OF_OTHERS: Final = [
+    "ignore:Inheritance class AiohttpClientSession:DeprecationWarning",
+    # aiobotocore leaves a stream that was not read to its end to the collector, which closes it.
+    "ignore:Exception ignored in. <function Connection.__del__:pytest.PytestUnraisableExceptionWarning",
+]
 
 
 def pytest_asyncio_loop_factories(

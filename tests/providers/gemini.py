@@ -54,9 +54,8 @@ class Gemini:
             if "text" in part:
                 text += part["text"]
             elif "inlineData" in part:
-                asked.images.append(
-                    (_of(part["inlineData"], "mimeType"), part["inlineData"]["data"])
-                )
+                data = part["inlineData"]["data"].translate(str.maketrans("-_", "+/"))
+                asked.images.append((_of(part["inlineData"], "mimeType"), data))
             elif "fileData" in part:
                 asked.images.append(("", _of(part["fileData"], "fileUri")))
             elif "functionCall" in part:

@@ -159,12 +159,14 @@ async def test_the_server_refuses_what_openai_refuses(wrong: dict[str, Any]) -> 
     said = [{"role": "user", "content": "Hello"}]
     right = {"model": "a-model", "stream": True, "messages": said}
     key = {"Authorization": "Bearer secret-key"}
-    async with serving(Server(named("openai").speaks(), SAID)) as server:
-        async with aiohttp.ClientSession(headers=key) as http:
-            where = f"{server.url}/v1/chat/completions"
-            async with http.post(where, json=right | wrong) as answer:
-                assert answer.status == 400
-            async with http.post(where, json=right) as answer:
-                assert answer.status == 200
-            async with http.post(where, json=right, headers={"Authorization": "x"}) as answer:
-                assert answer.status == 401
+    async with (
+        serving(Server(named("openai").speaks(), SAID)) as server,
+        aiohttp.ClientSession(headers=key) as http,
+    ):
+        where = f"{server.url}/v1/chat/completions"
+        async with http.post(where, json=right | wrong) as answer:
+            assert answer.status == 400
+        async with http.post(where, json=right) as answer:
+            assert answer.status == 200
+        async with http.post(where, json=right, headers={"Authorization": "x"}) as answer:
+            assert answer.status == 401
