@@ -31,7 +31,7 @@ with suppress(ImportError):
 OF_OTHERS: Final = [
     "ignore:Inheritance class AiohttpClientSession:DeprecationWarning",
     # aiobotocore leaves a stream that was not read to its end to the collector, which closes it.
-    "ignore:Exception ignored in. <function Connection.__del__:pytest.PytestUnraisableExceptionWarning",
+    "ignore:.*function Connection.__del__:pytest.PytestUnraisableExceptionWarning",
 ]
 
 
