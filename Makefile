@@ -9,6 +9,7 @@ TESTS ?= tests
 FUZZ ?= 100000
 JOBS ?= auto
 PAGE := samples/page
+EXTRAS ?= local,dev,providers
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 LIST_MODULES := { pwd; ls -d build/__editable__.antiphon-* 2>/dev/null; \
 	find agent pipeline nodes -type f ! -name '*.pyc' | LC_ALL=C sort; }
@@ -83,7 +84,7 @@ install: $(VENV)/.installed
 $(VENV)/.dependencies: pyproject.toml .ci/venv .ci/install
 	@PYTHON="$(PYTHON)" .ci/venv $(VENV)
 	@echo "==> installing antiphon and what it needs (the first time takes a minute or two)"
-	@.ci/install $(PIP) install "setuptools>=77" -e ".[local,dev,providers]"
+	@.ci/install $(PIP) install "setuptools>=77" -e ".[$(EXTRAS)]"
 	@touch $@
 
 # A strict editable install is a tree of links, one for each module there was when it was made:

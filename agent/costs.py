@@ -25,7 +25,6 @@ MARKS: Final = (0.8, 1.0)  # of a budget
 MILLION: Final = 1_000_000
 HOUR: Final = 3_600
 HERE: Final = {"antiphon", "local"}  # engines on this machine
-KINDS: Final = {"llm_metrics": "llm", "stt_metrics": "stt", "tts_metrics": "tts"}
 
 # Who serves a model whose provider is said by name; others say their address.
 PROVIDERS: Final = {
@@ -202,24 +201,24 @@ def check_budget(given: object) -> float | None:
 
 def _used(report: AgentMetrics) -> Used | None:
     about = getattr(report, "metadata", None)
-    who = {
-        "kind": KINDS.get(getattr(report, "type", ""), ""),
-        "provider": (about.model_provider if about else None) or "",
-        "model": (about.model_name if about else None) or "",
-    }
+    provider = (about.model_provider if about else None) or ""
+    model = (about.model_name if about else None) or ""
     match report:
         case metrics.LLMMetrics():
             return Used(
-                **who,
+                "llm",
+                provider,
+                model,
                 prompt=report.prompt_tokens,
                 cached=report.prompt_cached_tokens,
                 written=report.cache_creation_tokens,
                 out=report.completion_tokens,
             )
         case metrics.TTSMetrics():
-            return Used(**who, characters=report.characters_count, seconds=report.audio_duration)
+            characters, seconds = report.characters_count, report.audio_duration
+            return Used("tts", provider, model, characters=characters, seconds=seconds)
         case metrics.STTMetrics():
-            return Used(**who, seconds=report.audio_duration)
+            return Used("stt", provider, model, seconds=report.audio_duration)
     return None
 
 

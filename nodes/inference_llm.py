@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from livekit.agents import NOT_GIVEN, inference
+from livekit.agents import NOT_GIVEN, NotGiven, inference
 
 from antiphon.nodes import inference_models
 
@@ -42,7 +42,7 @@ class LLM(inference.LLM):
 
     def update_options(self, *, extra_kwargs: NotGivenOr[Any] = NOT_GIVEN, **more: Any) -> None:
         super().update_options(extra_kwargs=extra_kwargs, **more)
-        if extra_kwargs is not NOT_GIVEN:
+        if not isinstance(extra_kwargs, NotGiven):
             self._given = dict(extra_kwargs)
         self._tell(self._given)
 

@@ -44,7 +44,6 @@ class Row:
     closes: bool = True  # a reply that is cut closes the connection; else the next request does
     sees: bool = True  # it takes images
     fetches: bool = True  # it fetches them by their addresses
-    counts: bool = True  # it says what a request used
     tells_cached: bool = True
     left_open: str = ""  # what its plugin's `aclose` forgets to close
     tries: int = 1  # of its own, for each of LiveKit's

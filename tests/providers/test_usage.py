@@ -25,8 +25,6 @@ def used_by(session: AgentSession[Any]) -> LLMModelUsage:
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 async def test_tokens_are_counted_once_and_right(row: Row) -> None:
-    if not row.counts:
-        pytest.skip(f"{row.name} counts nothing")
     book = Reply("One moment.", calls=(("book", {"day": "Friday", "people": 4}),), used=FIRST)
     first = book if row.answers_tools else Reply("One moment.", used=FIRST)
     server = Server(row.speaks(), first, Reply("It is done.", used=SECOND))
