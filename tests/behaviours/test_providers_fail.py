@@ -24,6 +24,7 @@ from antiphon.simulate import (
 )
 from antiphon.simulated_models import Thinking
 from tests.scripted import RATE, Call, Making, Plain, check_sound, hold, stories, user
+from tests.scripted_agent import Voice as SlowVoice
 from tests.scripted_models import ONCE, in_turn
 
 if TYPE_CHECKING:
@@ -338,7 +339,7 @@ def test_a_model_that_is_silent_is_told_of_and_not_the_voice() -> None:
 def test_a_voice_that_is_asked_late_is_not_taken_for_silent() -> None:
     """The model's first words come when nothing was heard for as long as a voice may be silent."""
     late = ScriptedLLM(in_turn())
-    call = Call(Voice(first=2.0))
+    call = Call(SlowVoice(first=2.0))
     late.first_token = PATIENCE_OF_SOUND - 1.0
     now = {"preemptive_generation": {"enabled": False}}
     asked = user(0.2, 0.8, "zaza zeze")

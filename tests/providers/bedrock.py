@@ -46,8 +46,9 @@ class Converse:
             demand("json" in tool["toolSpec"]["inputSchema"], "inputSchema has no json")
             asked.tools.append(tool["toolSpec"]["name"])
         demand("toolConfig" not in body or asked.tools, "toolConfig without tools")
-        messages, open_calls, last = body["messages"], set(), "assistant"
-        for message in messages:
+        open_calls: set[str] = set()
+        last = "assistant"
+        for message in body["messages"]:
             demand(message["role"] != last, "roles do not alternate, beginning with the user")
             last = message["role"]
             open_calls = self._message(message, asked, open_calls)

@@ -6,6 +6,7 @@ import gzip
 import json
 import re
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from openai.types.chat import completion_create_params
@@ -68,8 +69,7 @@ class Chat:
     def _body(self, request: Request) -> dict[str, Any]:
         if not self.packed:
             return request.json()
-        import msgpack
-
+        msgpack: Any = import_module("msgpack")
         kind = request.headers.get("Content-Type")
         demand(kind == "application/vnd.msgpack", f"Content-Type is {kind}", 415)
         demand(request.headers.get("Content-Encoding") == "gzip", "not compressed", 415)

@@ -112,7 +112,7 @@ class Messages:
             return b""
         asked.notes["started"] = True
         used = asked.notes["reply"].used
-        message = {
+        message: dict[str, Any] = {
             "id": "msg_1",
             "type": "message",
             "role": "assistant",
@@ -146,7 +146,7 @@ class Messages:
         return sse({"type": kind, **fields}, kind)
 
 
-def _image(source: dict[str, str]) -> tuple[str, str]:
+def _image(source: Any) -> tuple[str, str]:
     if source["type"] == "url":
         return "", source["url"]
     demand(source["type"] == "base64", f"a source of the type {source['type']}")

@@ -64,7 +64,10 @@ def _chat(name: str, of: str, *, base: str = "/v1", key: str = KEY, **more: Any)
         for part in path:
             maker = getattr(maker, part)
         given = {"model": "a-model", "api_key": KEY, "base_url": url + base, **asked}
-        return maker(**{name: value for name, value in given.items() if value is not None})
+        model: llm.LLM[Any] = maker(
+            **{name: value for name, value in given.items() if value is not None}
+        )
+        return model
 
     asked = more.pop("given", {})
     wire = {k: more.pop(k) for k in ("packed", "extra") if k in more}
@@ -72,13 +75,14 @@ def _chat(name: str, of: str, *, base: str = "/v1", key: str = KEY, **more: Any)
 
 
 def _azure(url: str) -> llm.LLM[Any]:
-    return plugin("openai").LLM.with_azure(
+    model: llm.LLM[Any] = plugin("openai").LLM.with_azure(
         model="a-model",
         azure_endpoint=url,
         azure_deployment="here",
         api_version="2024-10-21",
         api_key=KEY,
     )
+    return model
 
 
 def _inference(url: str) -> llm.LLM[Any]:
@@ -114,25 +118,33 @@ CHATTING: Final = [
 
 
 def _anthropic(url: str) -> llm.LLM[Any]:
-    return plugin("anthropic").LLM(model="a-model", api_key=KEY, base_url=url)
+    model: llm.LLM[Any] = plugin("anthropic").LLM(model="a-model", api_key=KEY, base_url=url)
+    return model
 
 
 def _google(url: str) -> llm.LLM[Any]:
     os.environ["GOOGLE_GEMINI_BASE_URL"] = url  # the plugin's tests clear it; see conftest
-    return plugin("google").LLM(model="a-model", api_key=KEY)
+    model: llm.LLM[Any] = plugin("google").LLM(model="a-model", api_key=KEY)
+    return model
 
 
 def _bedrock(url: str) -> llm.LLM[Any]:
     aws = plugin("aws")
     os.environ["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = url
-    return aws.LLM(model="a-model", api_key=KEY, api_secret="secret", region="us-east-1")
+    model: llm.LLM[Any] = aws.LLM(
+        model="a-model", api_key=KEY, api_secret="secret", region="us-east-1"
+    )
+    return model
 
 
 def _responses(of: str, **given: Any) -> Callable[[str], llm.LLM[Any]]:
     def make(url: str) -> llm.LLM[Any]:
         base = f"{url}/v1" + ("" if given.get("use_websocket") is not True else "/responses")
         package = plugin(of)
-        return package.responses.LLM(model="a-model", api_key=KEY, base_url=base, **given)
+        model: llm.LLM[Any] = package.responses.LLM(
+            model="a-model", api_key=KEY, base_url=base, **given
+        )
+        return model
 
     return make
 
@@ -141,7 +153,8 @@ def _mistral(mode: str) -> Callable[[str], llm.LLM[Any]]:
     def make(url: str) -> llm.LLM[Any]:
         package = plugin("mistralai")
         client = import_module("mistralai.client").Mistral(api_key=KEY, server_url=url)
-        return package.LLM(model="a-model", client=client, api_mode=mode)
+        model: llm.LLM[Any] = package.LLM(model="a-model", client=client, api_mode=mode)
+        return model
 
     return make
 

@@ -17,11 +17,11 @@ from tests.providers.wire import Asked, Server, serving
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from livekit.agents import llm
+    from livekit.agents import TurnHandlingOptions, llm
 
     from tests.providers.rows import Row
 
-NO_DRAFT: Final = {"preemptive_generation": {"enabled": False}}
+NO_DRAFT: Final[TurnHandlingOptions] = {"preemptive_generation": {"enabled": False}}
 
 
 def brief() -> Agent:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from antiphon import Agent, AgentSession
@@ -27,12 +29,10 @@ FIRST = "Of course. There is a table for four at eight."
 def graph(text: str, *, ended: list[str] | None = None) -> Any:
     """A graph of one node, which is a chat model that streams `text`, and says when it ended."""
     plugin("langchain")
-    import asyncio
-
+    graphs: Any = import_module("langgraph.graph")
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import AIMessageChunk, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
-    from langgraph.graph import END, START, MessagesState, StateGraph
 
     class Parrot(BaseChatModel):
         def _generate(self, *_: Any, **__: Any) -> ChatResult:
@@ -55,13 +55,13 @@ def graph(text: str, *, ended: list[str] | None = None) -> Any:
         def _llm_type(self) -> str:
             return "parrot"
 
-    async def answer(state: MessagesState) -> dict[str, Any]:
+    async def answer(state: dict[str, Any]) -> dict[str, Any]:
         return {"messages": [await Parrot().ainvoke(state["messages"])]}
 
-    whole = StateGraph(MessagesState)
+    whole = graphs.StateGraph(graphs.MessagesState)
     whole.add_node("answer", answer)
-    whole.add_edge(START, "answer")
-    whole.add_edge("answer", END)
+    whole.add_edge(graphs.START, "answer")
+    whole.add_edge("answer", graphs.END)
     return whole.compile()
 
 
