@@ -146,8 +146,7 @@ class Agent(InCharge, session_options.OptionsOfAgent):
 
     def join_session(self, session: AgentSession[Any]) -> None:
         """Called by the session that puts it in charge."""
-        if self._session is not None and self._session is not session:
-            raise UsageError(f"{self._id} is running in another session; make a new one")
+        self.may_join_session(session)
         self._session = session
 
     def leave_session(self) -> None:
