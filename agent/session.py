@@ -16,9 +16,7 @@ from antiphon.asked import SpeechOfSession
 from antiphon.context import INSIDE
 from antiphon.in_room import RoomOfSession
 from antiphon.lifecycle import Run
-from antiphon.nodes import models
-from antiphon.nodes.polish import DEFAULT as DEFAULT_TRANSFORMS
-from antiphon.nodes.polish import Polish
+from antiphon.nodes import models, polish
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import ArgumentError, UsageError
 from antiphon.pipeline.sentences import Sentences
@@ -126,13 +124,13 @@ class AgentSession(
             transcription_timeout=transcription_timeout,
             min_consecutive_speech_delay=min_consecutive_speech_delay,
             use_tts_aligned_transcript=said(use_tts_aligned_transcript, None),
-            tts_text_transforms=said(tts_text_transforms, DEFAULT_TRANSFORMS),
+            tts_text_transforms=said(tts_text_transforms, polish.DEFAULT),
             ivr_detection=ivr_detection,
             aec_warmup_duration=said(aec_warmup_duration, None),
             session_close_transcript_timeout=session_close_transcript_timeout,
             recording_options=session_options.recording(False),
         )
-        self.polish, self.chunker = Polish(self.options.tts_text_transforms), tokenizer
+        self.polish, self.chunker = polish.Polish(self.options.tts_text_transforms), tokenizer
         self.tools = arguments.tools("tools", said(tools, None))
         self.tool_handling = session_options.tool_handling(tool_handling)
         self.mcp_servers = said(deprecated.mcp_servers(old), None)
