@@ -28,14 +28,16 @@ from typing import TYPE_CHECKING, Final, NoReturn, TextIO, cast
 from livekit.agents import AgentServer, WorkerOptions
 
 from antiphon import line, serving, signals
-from antiphon.console import Call, Console, Ending, left_by
+from antiphon.call import Call, Ending, left_by
+from antiphon.console import Console
 from antiphon.nodes.models import LOCAL_ONLY
+from antiphon.patience import waiting_for
 from antiphon.pipeline.clock import VirtualTimeLoop
 from antiphon.pipeline.errors import AntiphonError, UsageError
 from antiphon.pipeline.refused import Deadlock, Livelock
 from antiphon.program import LOADING, load
 from antiphon.record import CallRecord
-from antiphon.screen import Printed, Screen
+from antiphon.screen import Printed, Screen, chosen
 from antiphon.version import __version__
 
 if TYPE_CHECKING:
@@ -66,7 +68,6 @@ def run_app(server: AgentServer | WorkerOptions) -> None:
 def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
     """Do what the command line says and return the exit status; `server` saves naming a file."""
     given = _parser(own=server is not None).parse_args(arguments)
-    screen = Screen(sys.stdout)
     heeding = signals.Signals()
     try:
         if given.command in serving.COMMANDS:
@@ -75,6 +76,7 @@ def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
         elif given.command == "doctor":
             ending = Ending(_doctor(given))
         else:
+            screen = chosen(plain=given.command != "console" or given.plain or given.fast)
             with heeding.heeded(), _logging(screen, debug=given.debug):
                 ending = _console(given, server, screen, heeding)
     except KeyboardInterrupt:  # the program's own
@@ -132,10 +134,12 @@ def _console(
     local = LOCAL_ONLY.set(given.local)
     try:
         program = given.file if server is None else Path(sys.argv[0])
-        server = load(program) if server is None else server
+        if server is None:
+            with waiting_for(program.name, screen.notice):
+                server = load(program)
         record = None
         if given.out is not None:
-            record = CallRecord(given.out, sound=calling.lines is None)
+            record = CallRecord(given.out, sound=not calling.text)
         try:
             with redirect_stdout(cast("TextIO", Printed(screen, sys.stdout))):
                 ending = _held(Call(server, program, calling, screen, record), heeding)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from livekit.agents import CloseEvent, CloseReason, ErrorEvent, UserInputTranscribedEvent
 from livekit.agents.utils import http_context
 
+from antiphon.call import Call, Ending
+from antiphon.calling import Calling
 from antiphon.came_through import CameThrough
 from antiphon.engines import missing, refuse_network, used
 from antiphon.hooks import called
@@ -23,53 +24,26 @@ from antiphon.nodes import local
 from antiphon.nodes.callers import RATE, RecordedCaller
 from antiphon.nodes.console import SoundCard
 from antiphon.nodes.outputs import DEFAULT_RATE, Paced, Speaker
+from antiphon.patience import SLOW, waiting_for
 from antiphon.pipeline.errors import AntiphonError
 from antiphon.pipeline.left_behind import STRAYS, Strays
 from antiphon.pipeline.streams import Scope
-from antiphon.program import blame, blamed, place_of
+from antiphon.program import blame, blamed
+from antiphon.screen import Wish
 from antiphon.worker import ConsoleJob, entry_point
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
-    from livekit.agents import AgentServer, JobContext, io
+    from livekit.agents import JobContext, io
 
-    from antiphon.line import Line
     from antiphon.nodes.wav import Samples
     from antiphon.pipeline import timeline
-    from antiphon.record import CallRecord
-    from antiphon.screen import Screen
     from antiphon.session import AgentSession
 
 STARTS_WITHIN: Final = 10.0  # seconds the entry point has to start a session
-SLOW: Final = 2.0  # seconds after which it is said that something is still going on
-QUIET: Final = 2.0  # seconds without anything said or to be said: all has been said
-HUNG: Final = 45.0  # seconds an answer may be waited for in silence
-LONGEST: Final = 300.0  # seconds the agent may go on after its caller's last word
-GLANCE: Final = 0.1  # seconds between two looks at whether the agent is still at it
 SIGNALLED: Final = 128  # and more: the exit status of a call that a signal has ended
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a call ended: the program's exit status, and why, where there is something to say."""
-
-    status: int
-    why: str = ""
-    error: BaseException | None = None
-    reason: str = ""  # for the program's shutdown callbacks
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Who talks to whom, and what is kept of it."""
-
-    server: AgentServer
-    program: Path
-    line: Line
-    screen: Screen
-    record: CallRecord | None
 
 
 class Console:
@@ -90,6 +64,7 @@ class Console:
         self._caller: RecordedCaller | None = None
         self._speaker: Paced | None = None
         self._card: SoundCard | None = None
+        self._calling: Calling | None = None
         loop = asyncio.get_running_loop()
         self._started: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[Ending] = loop.create_future()
@@ -102,10 +77,13 @@ class Console:
         # What plugins reach the network with, where there can be one.
         network = nullcontext() if self._line.fast else http_context.open()
         with job.current():
-            async with network, Scope("console", self._strays) as scope:
-                with blamed(self._program, "failed in setup_fnc"):
+            async with network, self._shown(), Scope("console", self._strays) as scope:
+                with blamed(self._program, "failed in setup_fnc"), self._waiting("setup_fnc"):
                     job.set_up(self._server)
-                await self._open(scope)
+                with self._waiting("the sound card"):
+                    await self._open(scope)
+                if self._screen.typing:
+                    scope.start("wishes", self._fulfil())
                 scope.start("entry point", self._enter(job, self._entry))
                 scope.start("caller", self._call())
                 await asyncio.wait([self._ended])
@@ -115,6 +93,13 @@ class Console:
         if ending.status == 0 and self._came_through.nothing:
             return Ending(1, f"no reply came through; the last error was {self._error}")
         return ending
+
+    def _shown(self) -> AbstractAsyncContextManager[None]:
+        at_microphone = self._line.microphone is not None
+        return self._screen.shown(self._program.name, self._line.caller, microphone=at_microphone)
+
+    def _waiting(self, what: str) -> AbstractContextManager[None]:
+        return waiting_for(what, self._screen.notice)
 
     @property
     def over(self) -> bool:
@@ -141,7 +126,7 @@ class Console:
         self._session = session
         if self._line.fast:
             refuse_network(session)
-        written = self._line.lines is not None
+        written = self._line.text
         for said in local.honesty(*used(session, written=written)):
             self._screen.notice(f"  with   {said}")
         for said in missing(session.current_agent, written=written):
@@ -152,10 +137,18 @@ class Console:
         session.on("user_input_transcribed", self._transcribed)
         session.on("error", self._failed)
         session.on("close", self._closed)
-        session.output.transcription = self._screen
+        session.output.transcription = self._screen.captions
         session.input.audio = session.output.audio = None
-        if self._line.lines is None:
+        if not self._line.text:
             self._connect(session)
+        self._calling = Calling(
+            session,
+            self._line,
+            self._screen,
+            self.end,
+            caller=self._caller,
+            microphone=self._card.microphone if self._card is not None else None,
+        )
         self._started.set_result(None)
 
     async def _open(self, scope: Scope) -> None:
@@ -182,10 +175,12 @@ class Console:
         return self._speaker, self._caller
 
     def _heard_agent(self, at: float, pcm: memoryview) -> None:
+        self._screen.heard_agent(pcm)
         if self._record is not None:
             self._record.heard_agent(at, pcm)
 
     def _heard_user(self, at: float, samples: Samples) -> None:
+        self._screen.heard_user(samples)
         if self._record is not None:
             self._record.heard_user(at, samples)
 
@@ -236,60 +231,23 @@ class Console:
         await asyncio.wait(started, timeout=SLOW)
         if not self._started.done():
             self._screen.notice("  wait   for the program to start its session (engines may load)")
-            await asyncio.wait(started, timeout=STARTS_WITHIN - SLOW)
-        session = self._session
-        if session is None:
+            limit = None if self._screen.typing else STARTS_WITHIN - SLOW
+            await asyncio.wait(started, timeout=limit)
+        if self._calling is None:
             self.end(Ending(1, f"the entry point started no session within {STARTS_WITHIN:g} s"))
             return
-        if self._line.lines is not None:
-            await self._write(session, self._line.lines)
-        elif (caller := self._caller) is not None:
-            await self._speak(session, caller)
-        else:
-            await asyncio.wait([self._ended])  # whoever is at the microphone hangs up
+        await self._calling.call()
         self.end(Ending(0))
 
-    async def _speak(self, session: AgentSession[Any], caller: RecordedCaller) -> None:
-        for recording in self._line.recordings:
-            played = caller.play(recording)
-            # A session that does not listen takes no frames: it is not waited for.
-            _, waiting = await asyncio.wait([played], timeout=recording.duration + QUIET)
-            if waiting:
-                self.end(Ending(1, f"nobody listened to the end of {recording.path}"))
-                return
-            await self._answered(session, QUIET)
-
-    async def _write(
-        self, session: AgentSession[Any], lines: Callable[[], AsyncIterator[str]]
-    ) -> None:
-        if not self._line.hasty:
-            await self._answered(session, 3 * GLANCE)  # a greeting is not talked over by a script
-        self._screen.invite(self._line.hasty)
-        async for line in lines():
-            try:
-                await session.interrupt()
-            except RuntimeError:  # it does not allow interruptions: the answer comes after it
-                self._screen.notice("  wait   this may not be interrupted; your line comes next")
-            self._screen.typed(line, self._now())
-            session.generate_reply(user_input=line)
-            if not self._line.hasty:
-                await self._answered(session, GLANCE)
-        self._screen.invite(False)
-        await self._answered(session, GLANCE)
-
-    async def _answered(self, session: AgentSession[Any], quiet: float) -> None:
-        """Wait until nothing has been said, and nothing was to be said, for `quiet` seconds."""
-        loop = asyncio.get_running_loop()
-        began = busy = spoke = loop.time()
-        while loop.time() - busy < quiet - GLANCE / 2:
-            await asyncio.sleep(GLANCE)
-            now = loop.time()
-            busy = now if _at_it(session) else busy
-            spoke = now if session.agent_state == "speaking" else spoke
-            if now - spoke > HUNG or now - began > LONGEST:
-                waited = now - (began if now - began > LONGEST else spoke)
-                self.end(Ending(1, f"the agent was not done after {waited:.0f} s; hung up"))
-                return
+    async def _fulfil(self) -> None:
+        """Do what somebody at the screen asks for."""
+        async for wish in self._screen.wishes():
+            if wish is Wish.HANG_UP:
+                self.end(Ending(0))
+            elif self._calling is None:
+                self._screen.notice("  wait   for the program to start its session")
+            else:
+                await self._calling.fulfil(wish)
 
     # The end.
 
@@ -319,26 +277,3 @@ class Console:
         if loose:
             _, loose = await asyncio.wait(loose, timeout=0.2)
         self._strays.add(loose)
-
-
-def _at_it(session: AgentSession[Any]) -> bool:
-    """Somebody is speaking, or an answer is on its way."""
-    talk = session.conversation
-    return bool(
-        talk.machine.unfinished
-        or talk.answers.busy
-        or talk.speaking.in_line()
-        or session.agent_state in ("thinking", "speaking")
-    )
-
-
-def left_by(left: SystemExit, program: Path) -> Ending:
-    """How a call ends in which the program ends the process: `sys.exit` in any of its tasks."""
-    place = place_of(left, program)
-    match left.code:
-        case None | 0:
-            return Ending(0)
-        case int() as status:
-            return Ending(status, f"the program ended itself, exit {status} ({place})", left)
-        case said:
-            return Ending(1, f"the program ended itself: {said} ({place})", left)

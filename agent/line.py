@@ -29,10 +29,18 @@ class Line:
     """Recordings one after the other, or lines of text, or a microphone; `fast`: virtual time."""
 
     recordings: tuple[WavSource, ...] = ()
+    text: bool = False  # written, without any sound: in `lines`, or on the screen
     lines: Callable[[], AsyncIterator[str]] | None = None
     hasty: bool = False  # a new line of text does not wait for the answer to the last
     fast: bool = False
     microphone: Wanted | None = None
+
+    @property
+    def caller(self) -> str:
+        """Who calls, in a word or two."""
+        if self.text:
+            return "in writing"
+        return ", ".join(each.path.name for each in self.recordings) or "at the microphone"
 
 
 class _ListDevices(argparse.Action):
@@ -55,6 +63,9 @@ def options(console: argparse.ArgumentParser) -> None:
     )
     caller.add_argument("--text", action="store_true", help="write to it, a line a turn; no sound")
     device = "a device, by number or a part of its name"
+    console.add_argument(
+        *("--plain",), action="store_true", help="lines, where there could be a screen"
+    )
     console.add_argument("--microphone", default="", metavar="DEVICE", help=f"{device}, to hear by")
     console.add_argument("--speaker", default="", metavar="DEVICE", help=f"{device}, to play at")
     console.add_argument(
@@ -70,8 +81,10 @@ def options(console: argparse.ArgumentParser) -> None:
 def asked_for(given: argparse.Namespace, screen: Screen) -> Line:
     """Who calls, as the command line says: the microphone, where there is one and no other word."""
     if given.text:
+        if screen.typing:
+            return Line(text=True)
         lines = _stdin_in_turn if given.fast else _stdin
-        return Line(lines=lines, hasty=sys.stdin.isatty(), fast=given.fast)
+        return Line(text=True, lines=lines, hasty=sys.stdin.isatty(), fast=given.fast)
     files = given.wav
     if not files:
         wanted = Wanted(given.microphone, given.speaker, given.aec)

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -31,10 +31,31 @@ def status_of(number: int) -> int:
     return 128 + number
 
 
+_LAST: Final[list[Callable[[], object]]] = []  # what is to be done before the end
+
+
+@contextmanager
+def last(act: Callable[[], object]) -> Iterator[None]:
+    """Within it, `act` is called before the process ends at once: it may be in any thread."""
+    _LAST.append(act)
+    try:
+        yield
+    finally:
+        _LAST.remove(act)
+
+
+def end_process(status: int, said: str = "") -> NoReturn:
+    """End it, whatever it is doing; nothing of ours can fail in here."""
+    for act in reversed(_LAST):
+        with suppress(Exception):
+            act()
+    os.write(2, said.encode())
+    os._exit(status)
+
+
 def at_once(number: int, _: object = None) -> NoReturn:
-    """End the process, whatever it is doing; nothing of ours can fail in here."""
-    os.write(2, f"\nantiphon: {SAID[signal.Signals(number)]}\n".encode())
-    os._exit(status_of(number))
+    """End the process for a signal."""
+    end_process(status_of(number), f"\nantiphon: {SAID[signal.Signals(number)]}\n")
 
 
 def install(handler: Callable[[int, object], object]) -> dict[int, object]:
@@ -88,7 +109,7 @@ class Signals:
 
 def watchdog(seconds: float, status: int) -> threading.Timer:
     """Once started, it ends the process then, whatever holds it; the record is in its files."""
-    timer = threading.Timer(seconds, os._exit, (status,))
+    timer = threading.Timer(seconds, end_process, (status,))
     timer.daemon = True
     return timer
 

@@ -58,11 +58,12 @@ class Wanted:
 class Microphone(io.AudioInput):
     """What is to be heard of the user: 16 kHz, in frames of 20 ms.
 
-    Mutable state: the frames that wait, and the loudness of the last one.
+    Mutable state: the frames that wait, the loudness of the last one, and whether it is muted.
     """
 
     def __init__(self) -> None:
         super().__init__(label="microphone")
+        self.muted = False  # nothing is heard or kept of the user
         self.level = 0.0  # root mean square of the last frame, 0 to 1
         self._frames: Stream[rtc.AudioFrame] = Stream(10**9, name="microphone")
         self._steps: list[Samples] = []
@@ -231,7 +232,8 @@ class SoundCard:
         self._notice_silence(passed.samples)
         for number, step in enumerate(self._in.steps(passed.samples)):
             began = at + number * STEP / RATE
-            for then, heard in echo.came_in(began, step):
+            for then, clean in echo.came_in(began, step):
+                heard = np.zeros_like(clean) if self.microphone.muted else clean
                 if self._on_user is not None:
                     self._on_user(then, heard)
                 self.microphone.hear(heard)

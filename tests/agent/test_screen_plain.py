@@ -6,7 +6,8 @@ import io
 from typing import TextIO, cast
 
 from antiphon.pipeline.timeline import Record
-from antiphon.screen import Printed, Screen
+from antiphon.screen import Printed
+from antiphon.screen_plain import PlainScreen
 
 
 def message(t: float, text: str, *, interrupted: bool = False) -> Record:
@@ -19,7 +20,7 @@ def shown(out: io.StringIO) -> list[str]:
 
 
 async def test_a_reply_is_written_as_it_is_heard_and_ends_where_it_was_cut() -> None:
-    screen = Screen(out := io.StringIO())
+    screen = PlainScreen(out := io.StringIO())
     screen.note(Record(2.5, "audible", 1, 1))
     await screen.capture_text("Here is ")
     await screen.capture_text("one. On a")
@@ -30,7 +31,7 @@ async def test_a_reply_is_written_as_it_is_heard_and_ends_where_it_was_cut() -> 
 
 
 async def test_the_users_words_break_a_reply_and_it_goes_on_below() -> None:
-    screen = Screen(out := io.StringIO())
+    screen = PlainScreen(out := io.StringIO())
     screen.note(Record(1.0, "audible", 1, 1))
     await screen.capture_text("Once upon ")
     screen.note(Record(2.0, "pause", None, 1))
@@ -48,7 +49,7 @@ async def test_the_users_words_break_a_reply_and_it_goes_on_below() -> None:
 
 
 async def test_a_pause_for_nothing_is_told_where_it_was_and_not_at_the_end_of_a_reply() -> None:
-    screen = Screen(out := io.StringIO())
+    screen = PlainScreen(out := io.StringIO())
     screen.note(Record(1.0, "audible", 1, 1))
     await screen.capture_text("Once upon ")
     screen.note(Record(2.0, "stopped", 1, 1, {"voice": 0.2, "detection": 0.14}))
@@ -63,7 +64,7 @@ async def test_a_pause_for_nothing_is_told_where_it_was_and_not_at_the_end_of_a_
 
 
 async def test_no_line_breaks_within_a_word() -> None:
-    screen = Screen(out := io.StringIO(), width=32)
+    screen = PlainScreen(out := io.StringIO(), width=32)
     screen.notice("  with   brain: no model, a few rules")
     screen.note(Record(1.0, "audible", 1, 1))
     for text in ("Once upon ", "a time there was ", "an extraordinary ", "whale."):
@@ -82,7 +83,7 @@ async def test_no_line_breaks_within_a_word() -> None:
 
 
 async def test_what_a_program_prints_has_lines_of_its_own() -> None:
-    screen = Screen(out := io.StringIO())
+    screen = PlainScreen(out := io.StringIO())
     printed = Printed(screen, out)
     await screen.capture_text("Once upon ")
     print("seen", 1, file=cast("TextIO", printed))
@@ -104,7 +105,7 @@ class Terminal(io.StringIO):
 
 
 async def test_whoever_types_sees_a_prompt_whenever_nothing_is_being_said() -> None:
-    screen = Screen(out := Terminal(), width=80)
+    screen = PlainScreen(out := Terminal(), width=80)
     screen.notice("a notice")
     screen.invite(True)
     assert out.getvalue() == "a notice\n> "
@@ -120,14 +121,14 @@ async def test_whoever_types_sees_a_prompt_whenever_nothing_is_being_said() -> N
 
 
 async def test_nobody_is_invited_to_type_into_a_file() -> None:
-    screen = Screen(out := io.StringIO())
+    screen = PlainScreen(out := io.StringIO())
     screen.invite(True)
     screen.typed("hello", 1.0)
     assert shown(out) == ["1.00  user   hello"]
 
 
 async def test_a_stopping_time_stands_below_the_reply_it_stopped() -> None:
-    screen = Screen(out := io.StringIO())
+    screen = PlainScreen(out := io.StringIO())
     screen.note(Record(1.0, "audible", 1, 1))
     await screen.capture_text("Once")
     screen.note(Record(2.0, "stopped", 1, 1, {"voice": 0.2, "detection": 0.14}))
@@ -139,7 +140,7 @@ async def test_a_stopping_time_stands_below_the_reply_it_stopped() -> None:
 
 
 async def test_a_reply_that_is_not_remembered_ends_its_line_as_well() -> None:
-    screen = Screen(out := io.StringIO())
+    screen = PlainScreen(out := io.StringIO())
     await screen.capture_text("One moment.")
     screen.flush()
     await screen.capture_text("Here.")
@@ -148,7 +149,7 @@ async def test_a_reply_that_is_not_remembered_ends_its_line_as_well() -> None:
 
 
 def test_parts_of_a_delay_that_took_no_time_are_left_out() -> None:
-    screen = Screen(out := io.StringIO())
+    screen = PlainScreen(out := io.StringIO())
     parts = {"recognition": 0.2, "endpointing": 0.3, "hook": 0.0}
     screen.note(Record(1.0, "delay", 1, 1, {"parts": parts, "total": 0.5}))
     assert shown(out) == ["answered after 0.500 s = recognition 0.200 + endpointing 0.300"]
@@ -156,5 +157,5 @@ def test_parts_of_a_delay_that_took_no_time_are_left_out() -> None:
 
 def test_a_terminal_without_the_letters_gets_others() -> None:
     out = io.TextIOWrapper(raw := io.BytesIO(), encoding="ascii")
-    Screen(out).notice("grüezi")
+    PlainScreen(out).notice("grüezi")
     assert raw.getvalue() == b"gr?ezi\n"

@@ -1,0 +1,221 @@
+"""The console in plain lines: for a file, a pipe, `--plain`, and what a screen leaves behind.
+
+A reply is written while it is heard. A line that belongs after it (its stopping time) waits for its
+end; one that comes in the middle (the user's words, a pause that was for nothing, a `print` of the
+program's) breaks it, and it goes on below. On a terminal lines break between words, and whoever
+types sees a prompt whenever nothing is being said.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import textwrap
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Final, TextIO, cast
+
+from livekit.agents import io
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
+
+    from antiphon.nodes.wav import Samples
+    from antiphon.pipeline import timeline
+    from antiphon.screen import Wish
+
+logger = logging.getLogger("antiphon.screen")
+
+MARGIN: Final = " " * 16
+HANGING: Final = " " * 9  # where the lines of a notice go on
+PROMPT: Final = "> "
+ERASED: Final = "\r\x1b[K"  # the line the cursor is in
+
+
+class PlainScreen(io.TextOutput):
+    """Mutable state: the reply that is being heard (how much of it was written, whether its line is
+    open, what is to follow it), the time, and the cursor's column with the prompt before it."""
+
+    typing = False
+
+    def __init__(self, out: TextIO, width: int | None = None) -> None:
+        """Lines break at `width`; left out, at the terminal's, and elsewhere never."""
+        super().__init__(label="console", next_in_chain=None)
+        self._out = out
+        self._terminal = out.isatty() and os.environ.get("TERM") != "dumb"
+        self._width = width or (shutil.get_terminal_size().columns if self._terminal else None)
+        self._written = ""  # of the reply, wherever its line was broken
+        self._told = False  # to its end, which comes before the captions' own
+        self._open = False
+        self._gap = ""  # the space after the last word, written before the next one
+        self._after: list[str] = []
+        self._begun: float | None = None  # when it became audible
+        self._now = 0.0  # seconds since the session's start, of the last record
+        self._column = 0
+        self._inviting = self._invited = False
+
+    @property
+    def captions(self) -> io.TextOutput:
+        return self
+
+    def shown(
+        self, title: str, caller: str, *, microphone: bool
+    ) -> AbstractAsyncContextManager[None]:
+        """Lines are shown as they come."""
+        return nullcontext()
+
+    async def wishes(self) -> AsyncIterator[Wish | str]:
+        """None."""
+        for wish in ():
+            yield wish
+
+    def heard_user(self, samples: Samples) -> None:
+        """Loudness is not shown."""
+
+    def heard_agent(self, pcm: memoryview) -> None:
+        """Loudness is not shown."""
+
+    def switched(self, wish: Wish, on: bool) -> None:
+        """There are no keys."""
+
+    def notice(self, text: str, hanging: str = HANGING) -> None:
+        """A line of the console's own."""
+        self.end_line()
+        self._line(text, hanging)
+
+    def user(self, text: str, at: float) -> None:
+        """What the user has said, known `at` seconds after the session's start."""
+        self.notice(f"{at:7.2f}  user   {text}", MARGIN)
+
+    def typed(self, text: str, at: float) -> None:
+        """What the user has typed; at a prompt it can be seen there."""
+        if not self._inviting:
+            self.user(text, at)
+
+    def printed(self, text: str) -> None:
+        """What the program prints."""
+        if self._open:
+            self.end_line()
+        self._write(text)
+
+    def invite(self, inviting: bool) -> None:
+        """Show a prompt on a terminal, from now on, whenever nothing is being said."""
+        self._inviting = inviting and self._terminal
+        self._write("")
+
+    def note(self, record: timeline.Record) -> None:
+        """Something happened that may want a line."""
+        self._now = record.t
+        detail = record.detail
+        match record.kind:
+            case "audible":
+                self._begun = record.t
+            case "message" if detail["role"] == "assistant":
+                self._tell(str(detail["text"]), interrupted=bool(detail["interrupted"]))
+            case "delay":
+                self._later(_sum(cast("dict[str, float]", detail["parts"]), detail["total"]))
+            case "stopped":
+                voice, noticed = detail["voice"], detail["detection"]
+                why = f"silent {voice:.2f} s after the user's voice began"
+                self._later(f"{why} ({noticed:.2f} s after it was noticed)")
+            case "resume":
+                self.end_line()  # what is heard from now on belongs below
+                self._later("a pause for nothing: it went on where it had stopped")
+
+    async def capture_text(self, text: str) -> None:
+        """Words of the agent that have just been heard."""
+        if not self._told:
+            self._speak(text)
+
+    def flush(self) -> None:
+        """The reply is over."""
+        if not self._told:  # it is not in history, so no message came
+            self.end_line()
+        self._told, self._written = False, ""
+
+    def end_line(self) -> None:
+        """Leave the line that is open, if there is one: a reply's, or a print's."""
+        self._open = False
+        if self._column:
+            self._write("\n")
+        after, self._after = self._after, []
+        for line in after:
+            self._later(line)
+
+    def _tell(self, text: str, *, interrupted: bool) -> None:
+        """Write what is missing of a reply that is over."""
+        written = "" if self._told else self._written.strip()
+        self._told = True
+        if text.startswith(written):
+            self._speak(text[len(written) :])
+        if interrupted:
+            self._write(" [interrupted]" if self._open else f"{MARGIN}[interrupted]\n")
+        if self._open:
+            self.end_line()
+
+    def _speak(self, text: str) -> None:
+        self._written += text
+        if not self._open and text.strip():
+            if self._column:
+                self.end_line()
+            at = self._now if self._begun is None else self._begun
+            self._open, self._begun, self._gap = True, None, ""
+            self._write(f"{at:7.2f}  agent  ")
+            text = text.lstrip()
+        if self._open:
+            for word, gap in re.findall(r"(\S*)(\s*)", text.replace("\n", " ")):
+                self._word(word)
+                self._gap = gap if word else self._gap + gap
+
+    def _word(self, word: str) -> None:
+        if not word:
+            return
+        full = self._width and self._column + len(self._gap) + len(word) > self._width
+        broken = full and self._gap and self._column > len(MARGIN)
+        self._write(f"\n{MARGIN}{word}" if broken else self._gap + word)
+        self._gap = ""
+
+    def _later(self, line: str) -> None:
+        if self._open:
+            self._after.append(line)
+        else:
+            self._line(MARGIN + line, MARGIN)
+
+    def _line(self, text: str, hanging: str) -> None:
+        """A whole line, or as many as it needs."""
+        if self._width and len(text) > self._width:
+            text = textwrap.fill(
+                text,
+                self._width,
+                subsequent_indent=hanging,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        self._write(f"{text}\n")
+
+    def _write(self, text: str) -> None:
+        if self._invited:
+            self._put(ERASED)
+            self._invited = False
+        self._put(text)
+        end = text.rpartition("\n")
+        self._column = len(end[2]) + (0 if end[1] else self._column)
+        if self._inviting and not self._open and not self._column:
+            self._put(PROMPT)
+            self._invited = True
+
+    def _put(self, text: str) -> None:
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except UnicodeEncodeError:
+            self._put(text.encode("ascii", "replace").decode())
+        except OSError:  # nobody reads any more: the call and its record go on
+            logger.debug("standard output is closed")
+
+
+def _sum(parts: dict[str, float], total: object) -> str:
+    named = " + ".join(f"{name} {seconds:.3f}" for name, seconds in parts.items() if seconds)
+    return f"answered after {total:.3f} s" + (f" = {named}" if named else "")
