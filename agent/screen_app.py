@@ -8,11 +8,11 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.theme import Theme
-from textual.widgets import Footer, Input, Label
+from textual.widgets import Input, Label
 
 from antiphon.screen import Wish
 from antiphon.screen_lines import AGENT, ERROR, USER, WARNING, WORDS
-from antiphon.screen_widgets import Conversation, Heading, Sides, TextLine
+from antiphon.screen_widgets import Conversation, Heading, Keys, Sides, TextLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from antiphon.screen_turns import Turns
 
 PICTURES: Final = 15  # a second, at most
+
+KEYS: Final = (
+    ("esc", Wish.INTERRUPT, "interrupt"),
+    ("^s", Wish.MUTE, "mute"),
+    ("^t", Wish.TEXT_ONLY, "text"),
+    ("^q", Wish.HANG_UP, "quit"),
+)
+OF_SOUND: Final = (Wish.MUTE, Wish.TEXT_ONLY)
 
 THEME: Final = Theme(
     name="antiphon",
@@ -42,25 +50,24 @@ class ConsoleApp(App[None]):
 
     CSS = """
     Heading { height: 1; background: $panel; }
-    Conversation { height: 1fr; padding: 0 0 0 0; scrollbar-color: $panel-lighten-2;
+    Conversation { height: 1fr; margin-bottom: 1; scrollbar-color: $panel-lighten-2;
         scrollbar-background: $background; scrollbar-color-hover: $panel-lighten-3; }
     Sides { height: 1; background: $panel; }
     #line { height: 1; margin: 1 0; }
     #line Label { width: 3; color: $primary; text-style: bold; }
     TextLine { width: 1fr; background: $background; border: none; padding: 0; }
-    TextLine:focus { border: none; }
-    Footer { background: $panel; }
-    .short #line { margin: 0; }
+    TextLine:focus { border: none; background-tint: $background 0%; }
+    Keys { height: 1; background: $panel; }
+    .short #line, .short Conversation { margin: 0; }
     """
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "wish('INTERRUPT')", "interrupt", key_display="esc", priority=True),
-        Binding("ctrl+s", "wish('MUTE')", "mute", priority=True),
-        Binding("ctrl+t", "wish('TEXT_ONLY')", "text only", priority=True),
-        Binding("ctrl+q", "wish('HANG_UP')", "quit", priority=True),
-        Binding("ctrl+c", "wish('HANG_UP')", show=False, priority=True),
-        Binding("pageup", "scroll(-1)", show=False),
-        Binding("pagedown", "scroll(1)", show=False),
+        Binding("escape", "wish('INTERRUPT')", priority=True),
+        Binding("ctrl+s", "wish('MUTE')", priority=True),
+        Binding("ctrl+t", "wish('TEXT_ONLY')", priority=True),
+        Binding("ctrl+q,ctrl+c", "wish('HANG_UP')", priority=True),
+        Binding("pageup", "scroll(-1)"),
+        Binding("pagedown", "scroll(1)"),
     ]
 
     def __init__(
@@ -78,6 +85,7 @@ class ConsoleApp(App[None]):
         self.sides = Sides(turns)
         self.heading = Heading(title, caller)
         self._microphone = microphone
+        self.keys = Keys([key for key in KEYS if microphone or key[1] not in OF_SOUND])
         self._wish = wish
         self._seconds = seconds
         self._is_ready = ready
@@ -91,7 +99,7 @@ class ConsoleApp(App[None]):
         with Horizontal(id="line"):
             yield Label(" › ")
             yield self._line
-        yield Footer(show_command_palette=False, compact=True)
+        yield self.keys
 
     def on_mount(self) -> None:
         self.register_theme(THEME)
@@ -115,7 +123,12 @@ class ConsoleApp(App[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Where there is no microphone, there is nothing to mute."""
-        return self._microphone or parameters not in (("MUTE",), ("TEXT_ONLY",))
+        return self._microphone or not {wish.name for wish in OF_SOUND} & {*map(str, parameters)}
+
+    def switched(self, wish: Wish, on: bool) -> None:
+        """It is muted, or text only, from now on, or no longer."""
+        self.sides.switched(wish, on)
+        self.keys.switched(wish, on)
 
     def action_wish(self, name: str) -> None:
         self._wish(Wish[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
@@ -57,14 +58,14 @@ def _gutter(block: Block, width: int) -> Text:
     if width < NARROW:
         return Text(" ") + who
     when = clock(block.at) if block.at is not None else ""
-    return Text(f" {when:>7}  ", FAINT) + who
+    return Text(f"{when:>6}  ", FAINT) + who
 
 
 def _words(block: Block) -> Text:
     if block.who is Who.NOTE:
         return Text(block.text, ERROR if block.label == "error" else DIM)
     if block.who in (Who.PRINT, Who.TOOL):
-        return Text(block.text.strip("\r\n").expandtabs(), DIM)
+        return Text(textwrap.dedent(block.text.strip("\r\n").expandtabs()), DIM)
     text = Text(" ".join(block.text.split()), WORDS)
     if block.interim:
         text.append(f"{' ' if text else ''}{block.interim}", f"italic {DIM}")

@@ -68,7 +68,8 @@ class PlainScreen(io.TextOutput):
 
     async def wishes(self) -> AsyncIterator[Wish | str]:
         """None."""
-        for wish in ():
+        none: tuple[Wish, ...] = ()
+        for wish in none:
             yield wish
 
     def heard_user(self, samples: Samples) -> None:

@@ -105,7 +105,7 @@ class TerminalScreen:
             microphone=microphone,
             wish=self._wish,
             seconds=self._seconds,
-            ready=lambda: ready.done() or ready.set_result(None),
+            ready=lambda: ready.set_result(None),
         )
         factory, streams = loop.get_task_factory(), (sys.stdout, sys.stderr)
         with self._taken():
@@ -125,6 +125,7 @@ class TerminalScreen:
                     await asyncio.wait([running], timeout=CLOSED)
         sys.stdout, sys.stderr = streams
         self._catch_up()
+        self._after.end_line()
         self._lines = self._before
         self._before.printed(self._buffer.getvalue())
 
@@ -186,7 +187,7 @@ class TerminalScreen:
     def switched(self, wish: Wish, on: bool) -> None:
         """It is muted, or text only, from now on, or no longer."""
         if self.app is not None:
-            self.app.sides.switched(wish, on)
+            self.app.switched(wish, on)
 
     def _hear(self, side: int, samples: Samples) -> None:
         if self.app is not None and len(samples):

@@ -73,6 +73,7 @@ class Turns:
         self._last: Block | None = None  # of the agent's
         self._told = False  # to its end, which comes before the captions' own
         self._audible: float | None = None
+        self._seated = False  # an agent has been in charge
         self._now = 0.0
         self._calls: dict[object, tuple[Block, float]] = {}
 
@@ -116,8 +117,10 @@ class Turns:
                 self._user_said(str(detail["text"]), record)
             case "message" if detail["role"] == "assistant":
                 self._agent_said(str(detail["text"]), cut=bool(detail["interrupted"]))
-            case "handoff" if self.blocks and record.t:
-                self.notice("now", str(detail["to"]))
+            case "handoff":
+                if self._seated:
+                    self.notice("now", str(detail["to"]))
+                self._seated = True
             case _:
                 self._note_of_the_user(record)
                 self._note_of_the_agent(record)
@@ -207,7 +210,7 @@ class Turns:
             case "tool_ended" if detail["call"] in self._calls:
                 block, began = self._calls.pop(detail["call"])
                 failed = " and failed" if detail.get("error") else ""
-                block.below.append(f"took {record.t - began:.2f} s{failed}")
+                block.text += f"  {record.t - began:.2f} s{failed}"
                 self._touch(block)
 
     def _agent_said(self, text: str, *, cut: bool) -> None:

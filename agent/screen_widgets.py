@@ -16,12 +16,15 @@ from antiphon.screen import Wish
 from antiphon.screen_lines import AGENT, DIM, ERROR, FAINT, USER, WARNING, clock, lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from textual import events
 
     from antiphon.screen_turns import Turns
 
 HEIGHTS: Final = " ▁▂▃▄▅▆▇█"
-STATES: Final = {"initializing": "starting", "away": "away", "idle": "idle"}
+QUIET, LOUD = 0.004, 0.25  # root mean squares: below is flat, above is the top
+FALL: Final = 3  # heights a moment
 
 
 class Conversation(ScrollView, can_focus=False):
@@ -30,7 +33,9 @@ class Conversation(ScrollView, can_focus=False):
     Mutable state: the lines, and where in them each block begins.
     """
 
-    DEFAULT_CSS = "Conversation { overflow-x: hidden; scrollbar-size-vertical: 1; }"
+    DEFAULT_CSS = """
+    Conversation { overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
+    """
 
     def __init__(self, turns: Turns) -> None:
         super().__init__()
@@ -57,7 +62,7 @@ class Conversation(ScrollView, can_focus=False):
             self._lines += lines(block, width, self.app.console)
         self.virtual_size = Size(width, len(self._lines))
         if at_end:
-            self.scroll_end(animate=False, immediate=True)
+            self.scroll_end(animate=False, immediate=True, force=True)
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -82,9 +87,9 @@ class Level:
     def next(self) -> bool:
         """Go on to the next moment; whether that changes the picture."""
         before = self._heights
-        # -48 dB and less is flat, -8 dB the top: square root spreads what speech is made of
-        height = round(8 * min(1.0, max(0.0, self._loudest - 0.004) / 0.4) ** 0.5)
-        self._heights, self._loudest = [*before[1:], height], 0.0
+        # The square root spreads what speech is made of; the fall is slower than the rise.
+        height = round(8 * min(1.0, max(0.0, self._loudest - QUIET) / LOUD) ** 0.5)
+        self._heights, self._loudest = [*before[1:], max(height, before[-1] - FALL)], 0.0
         return self._heights != before
 
     def shown(self, cells: int, colour: str) -> Text:
@@ -117,6 +122,7 @@ class Sides(Static):
 
     def _both(self, width: int) -> Text:
         user, agent = self._turns.user_is, self._turns.agent_is
+        agent = "starting" if agent == "initializing" else agent
         user = next((wish.value for wish in (Wish.TEXT_ONLY, Wish.MUTE) if wish in self._on), user)
         warned = {"muted": ERROR, "text only": WARNING, "thinking": WARNING}
         both = []
@@ -135,6 +141,28 @@ class Sides(Static):
             side.truncate(width // 2, pad=True)
             both.append(side)
         return both[0] + both[1]
+
+
+class Keys(Static):
+    """What the keys do, those of what is switched on in another colour."""
+
+    def __init__(self, keys: Sequence[tuple[str, Wish, str]]) -> None:
+        super().__init__("")
+        self._keys = keys
+        self._on: set[Wish] = set()
+
+    def on_mount(self) -> None:
+        self.switched(Wish.MUTE, False)
+
+    def switched(self, wish: Wish, on: bool) -> None:
+        """It is muted, or text only, from now on, or no longer."""
+        self._on = self._on | {wish} if on else self._on - {wish}
+        text = Text(no_wrap=True, overflow="ellipsis")
+        for key, does, name in self._keys:
+            style = WARNING if does in self._on else DIM
+            text.append(f" {key} ", f"bold {WARNING if does in self._on else USER}")
+            text.append(f"{name} ", style)
+        self.update(text)
 
 
 class Heading(Static):

@@ -86,13 +86,18 @@ class Stage:
             step.playout.amend(more)
             message.content = [self._conversation.timeline.veil(step.said()).strip()]
         self._conversation.written(message, reply)
+        self._tell_unheard(reply, step)
+
+    def _tell_unheard(self, reply: Reply, step: Step) -> None:
+        """Tell of the words that were made ready, and will not be heard."""
+        said, made = step.said(), _written(step)
+        if reply.interrupted and made.startswith(said) and made[len(said) :].strip():
+            self._conversation.mark("unheard", reply, text=made[len(said) :].strip())
 
     def caption(self, reply: Reply) -> None:
         captions, veil = self._conversation.session.captions, self._conversation.timeline.veil
         if captions.wanted:
-            ledger = reply.step.ledger
-            written = "".join(ledger.written if ledger.shown is None else ledger.shown)
-            captions.show(veil(reply.step.said() if captions.in_step else written))
+            captions.show(veil(reply.step.said() if captions.in_step else _written(reply.step)))
 
     def work(self, reply: Reply, step: Step) -> Work:
         return self._conversation.tools.work(reply, step)
@@ -116,3 +121,9 @@ def _began(step: Step, source: Said) -> float | None:
     the application's from its first sound, as in LiveKit."""
     sounded = step.marked.get("audible") if source.name == "say" else None
     return step.granted_at if sounded is None else sounded
+
+
+def _written(step: Step) -> str:
+    """All that was written for it so far, heard or not."""
+    ledger = step.ledger
+    return "".join(ledger.written if ledger.shown is None else ledger.shown)
