@@ -24,15 +24,13 @@ PARTS: Final = {
 
 
 def bar(parts: dict[str, float], width: int) -> Text:
-    """At most `width` cells; every part that took any time has one at least."""
+    """At most `width` cells, each in the colour of the part that ends in it or after it."""
     per_second = width / max(FULL, sum(parts.values()))
-    shown = {name: seconds for name, seconds in parts.items() if seconds >= SEEN}
     text = Text()
     reached = 0.0
-    for left, (name, seconds) in zip(range(len(shown) - 1, -1, -1), shown.items(), strict=True):
+    for name, seconds in parts.items():
         reached += seconds
-        end = min(max(round(reached * per_second), len(text) + 1), width - left)
-        text.append("━" * (end - len(text)), PARTS.get(name, ("", OTHER))[1])
+        text.append("━" * (round(reached * per_second) - len(text)), _colour(name))
     return text
 
 
@@ -41,6 +39,10 @@ def legend(parts: dict[str, float]) -> list[Text]:
     said = []
     for part, seconds in parts.items():
         if seconds >= SEEN:
-            name, colour = PARTS.get(part, (part, OTHER))
-            said.append(Text.assemble((name, colour), (f" {seconds:.3f}", "#7a8190")))
+            name = PARTS[part][0] if part in PARTS else part
+            said.append(Text.assemble((name, _colour(part)), (f" {seconds:.3f}", "#7a8190")))
     return said
+
+
+def _colour(part: str) -> str:
+    return PARTS[part][1] if part in PARTS else OTHER

@@ -23,6 +23,7 @@ ERROR: Final = "#e46876"
 WORDS: Final = "#d5d9e0"
 COLOURS: Final = {Who.USER: USER, Who.AGENT: AGENT}
 LONGEST_BAR: Final = 64  # cells
+UNHEARD: Final = 24  # words that are shown of what was cut
 
 
 def clock(seconds: float) -> str:
@@ -50,7 +51,7 @@ def lines(block: Block, width: int, console: Console) -> list[Text]:
 
 
 def _gutter(block: Block, width: int) -> Text:
-    name = block.label or ("" if block.who is Who.PRINT else block.who.value)
+    name = block.label or block.who.value
     bold = " bold" if block.who in COLOURS else ""
     who = Text(f"{name:<5.5}  ", f"{COLOURS.get(block.who, FAINT)}{bold}")
     if block.label == "error":
@@ -71,7 +72,10 @@ def _words(block: Block) -> Text:
         text.append(f"{' ' if text else ''}{block.interim}", f"italic {DIM}")
     if block.unheard:
         text.append(f"{' ' if text else ''}")
-        text.append(" ".join(block.unheard.split()), f"strike {DIM}")
+        words = block.unheard.split()
+        text.append(" ".join(words[:UNHEARD]), f"strike {DIM}")
+        if len(words) > UNHEARD:
+            text.append(f" … {len(words) - UNHEARD} words more", FAINT)
     elif block.interrupted:
         text.append(" —", DIM)
     return text

@@ -22,7 +22,7 @@ class Who(Enum):
     AGENT = "agent"
     TOOL = "tool"
     NOTE = "note"
-    PRINT = "print"
+    PRINT = "out"
 
 
 @dataclass(frozen=True, slots=True)

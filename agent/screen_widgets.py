@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 HEIGHTS: Final = " ▁▂▃▄▅▆▇█"
 QUIET, LOUD = 0.004, 0.25  # root mean squares: below is flat, above is the top
-FALL: Final = 3  # heights a moment
+FALL: Final = 1  # heights a moment
 
 
 class Conversation(ScrollView, can_focus=False):
@@ -79,10 +79,11 @@ class Level:
     def __init__(self) -> None:
         self._heights = [0] * 32
         self._loudest = 0.0
+        self.heard = False  # there is sound at all
 
     def hear(self, level: float) -> None:
         """`level` is a root mean square from 0 to 1."""
-        self._loudest = max(self._loudest, level)
+        self._loudest, self.heard = max(self._loudest, level), True
 
     def next(self) -> bool:
         """Go on to the next moment; whether that changes the picture."""
@@ -136,7 +137,7 @@ class Sides(Static):
             )
             side.pad_right(max(0, 18 - len(side)))
             cells = min(24, width // 2 - len(side) - 3)
-            if cells >= 4:
+            if level.heard and cells >= 4:
                 side += Text(" ") + level.shown(cells, colour if busy else FAINT)
             side.truncate(width // 2, pad=True)
             both.append(side)

@@ -1,0 +1,152 @@
+"""The console's screen: what is on it while a real session is held, and what its keys do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from antiphon.line import Line
+from antiphon.nodes.callers import FRAME, RATE
+from antiphon.nodes.wav import open_wav
+from tests.screens import Sitting, sit
+
+if TYPE_CHECKING:
+    from tests.programs import Programs
+
+pytestmark = pytest.mark.realtime
+
+CALLERS = Path(__file__).parents[2] / "samples" / "callers"
+SAMPLE = Path(__file__).parents[2] / "samples" / "interruptions.py"
+ECHO = "await AgentSession().start(Echo())"
+ENDLESS = """
+class Endless(Agent):
+    async def llm_node(self, chat_ctx, tools, model_settings):
+        yield "It begins. "
+        await asyncio.Event().wait()
+await AgentSession().start(Endless(instructions=""))
+"""
+
+
+async def test_a_line_that_is_typed_is_a_turn_of_the_users(programs: Programs) -> None:
+    async def act(user: Sitting) -> None:
+        await user.write("good morning")
+        await user.sees("you    good morning", "agent  You said good morning.")
+
+    ending, _ = await sit(programs.entry(ECHO), act)
+    assert ending.status == 0
+
+
+async def test_a_line_typed_before_comes_back_with_the_up_key(programs: Programs) -> None:
+    async def act(user: Sitting) -> None:
+        await user.write("one")
+        await user.sees("You said one.")
+        await user.press("up", "2", "enter")
+        await user.sees("You said one2.")
+
+    ending, _ = await sit(programs.entry(ECHO), act, leave="ctrl+d")  # at the end of nothing
+    assert ending.status == 0
+
+
+async def test_the_escape_key_interrupts_the_agent(programs: Programs, tmp_path: Path) -> None:
+    async def act(user: Sitting) -> None:
+        await user.write("go")
+        await user.sees("agent  It begins.", "● agent speaking")
+        await user.press("escape")
+        await user.sees("○ agent listening")
+
+    await sit(programs.entry(ENDLESS), act, out=tmp_path / "out")
+    (_, said) = json.loads((tmp_path / "out" / "transcript.json").read_text())
+    assert (said["text"], said["interrupted"]) == ("It begins.", True)
+
+
+async def test_what_may_not_be_interrupted_says_so(programs: Programs) -> None:
+    whole = """
+    session = AgentSession()
+    await session.start(Echo())
+    async def long():
+        yield "This is the law. "
+        await asyncio.Event().wait()
+    session.say(long(), allow_interruptions=False)
+    """
+
+    async def act(user: Sitting) -> None:
+        await user.sees("This is the law.")
+        await user.press("escape")
+        await user.sees("wait   this may not be interrupted")
+
+    await sit(programs.entry(whole), act)
+
+
+async def test_what_a_program_prints_has_a_place_of_its_own(programs: Programs) -> None:
+    prints = "print('  seen 1')\nprint('50 %', end='\\r')\nprint('99 %', end='\\r')\n" + ECHO
+
+    async def act(user: Sitting) -> None:
+        await user.sees("out    seen 1", "out    99 %")
+        assert "50 %" not in user.picture()
+
+    await sit(programs.entry(prints), act)
+
+
+async def test_the_conversation_stands_in_plain_lines_when_the_screen_has_closed(
+    programs: Programs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def act(user: Sitting) -> None:
+        await user.write("bye")
+        await user.sees("You said bye.")
+
+    await sit(programs.entry(ECHO), act)
+    said = capsys.readouterr().out
+    assert "  user   bye\n" in said
+    assert "  agent  You said bye.\n" in said
+
+
+async def test_the_end_of_a_long_conversation_stays_in_view_until_one_scrolls_up(
+    programs: Programs,
+) -> None:
+    async def act(user: Sitting) -> None:
+        for number in range(9):
+            await user.write(f"line {number}")
+            await user.sees(f"You said line {number}.")
+        await user.press("pageup", "pageup", "pageup")
+        await user.sees("You said line 0.")
+        await user.write("more")
+        await user.until(lambda: user.screen.turns.blocks[-1].text == "You said more.")
+        await user.press("left")  # something to draw
+        assert "You said more." not in user.picture()
+        await user.press("pagedown", "pagedown", "pagedown", "pagedown")
+        await user.sees("You said more.")
+
+    await sit(programs.entry(ECHO), act, size=(60, 20))
+
+
+async def test_a_call_on_a_narrow_screen_has_no_times_and_no_levels(programs: Programs) -> None:
+    async def act(user: Sitting) -> None:
+        await user.write("one two three four five six seven")
+        await user.sees("agent  You said one two three", "^q quit")
+        assert ":" not in user.picture().partition("\n")[2].replace("brain:", "")
+        assert "▁" not in user.picture()
+
+    await sit(programs.entry(ECHO), act, size=(40, 12))
+
+
+@pytest.mark.timeout(60)
+async def test_a_barge_in_strikes_out_what_was_not_heard_and_shows_why_it_took_so_long() -> None:
+    seen: list[str] = []
+
+    async def act(user: Sitting) -> None:
+        await user.sees("you    stop what time is it", "agent  It is")
+        picture = user.picture()
+        assert picture.count("━") > 10
+        assert "s after your voice began" in picture
+        assert "recognition 0." in picture
+        assert "decision 0." in picture
+        (cut,) = [block for block in user.screen.turns.blocks if block.unheard]
+        seen.append(f"{cut.text} {cut.unheard}")
+
+    line = Line((open_wav(CALLERS / "interrupts.wav", RATE, FRAME),))
+    ending, _ = await sit(SAMPLE, act, line=line, size=(100, 40))
+    assert ending.status == 0
+    assert seen[0].startswith("Here is one. On a rock far out at sea there stood a lighthouse, and")

@@ -1,0 +1,95 @@
+"""A call on a screen that is drawn in memory, with keys pressed by Textual's own test driver."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from textual.pilot import Pilot
+
+from antiphon.call import Call, Ending
+from antiphon.console import Console
+from antiphon.line import Line
+from antiphon.program import load
+from antiphon.record import CallRecord
+from antiphon.screen_terminal import TerminalScreen
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+
+TEXT: Final = r'<text class="[^"]*-r\d+" x="([\d.]+)" y="([\d.]+)"[^>]*>([^<]*)'
+WIDTH: Final = 12.2  # of a cell, in Textual's pictures
+
+
+class Sitting:
+    """Somebody in front of the screen of a call."""
+
+    def __init__(self, screen: TerminalScreen) -> None:
+        self.screen = screen
+
+    async def press(self, *keys: str) -> None:
+        assert self.screen.app is not None
+        await Pilot(self.screen.app).press(*keys)
+
+    async def write(self, line: str) -> None:
+        """Type a line, and send it."""
+        await self.press(*("space" if key == " " else key for key in line), "enter")
+
+    async def sees(self, *texts: str) -> None:
+        """Wait until all of them are on the screen; the test's time limit ends a wait in vain."""
+        await self.until(lambda: all(text in self.picture() for text in texts))
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        while True:
+            if true():
+                return
+            await asyncio.sleep(0.05)
+
+    def picture(self) -> str:
+        """The rows of the screen, as text."""
+        if self.screen.app is None or not self.screen.app.is_running:
+            return ""
+        svg = self.screen.app.export_screenshot()
+        rows: dict[str, str] = {}
+        for x, y, text in re.findall(TEXT, svg):
+            rows[y] = rows.get(y, "").ljust(round(float(x) / WIDTH)) + html.unescape(text).rstrip()
+        return "\n".join(rows.values()).replace("\xa0", " ")
+
+
+async def sit(
+    program: Path,
+    act: Callable[[Sitting], Awaitable[None]],
+    *,
+    line: Line | None = None,
+    size: tuple[int, int] = (80, 24),
+    out: Path | None = None,
+    leave: str = "ctrl+q",
+) -> tuple[Ending, TerminalScreen]:
+    """Hold a call, do `act` at its screen, and leave by a key; when `act` fails, the call ends."""
+    screen = TerminalScreen(size)
+    line = line or Line(text=True)
+    record = CallRecord(out, sound=not line.text) if out is not None else None
+    console = Console(Call(load(program), program, line, screen, record))
+    sitting = Sitting(screen)
+
+    async def acting() -> None:
+        try:
+            await sitting.sees("listening")
+            await act(sitting)
+        except BaseException:
+            console.end(Ending(1))
+            raise
+        with suppress(asyncio.CancelledError):  # the call ends, and everything in its loop
+            await sitting.press(leave)
+
+    done = asyncio.create_task(acting())
+    ending = await console.hold()
+    if record is not None:
+        record.close()
+    await done
+    return ending, screen
