@@ -8,6 +8,7 @@ import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from textual import events
 from textual.pilot import Pilot
 
 from antiphon.call import Call, Ending
@@ -37,8 +38,10 @@ class Sitting:
         await Pilot(self.screen.app).press(*keys)
 
     async def write(self, line: str) -> None:
-        """Type a line, and send it."""
-        await self.press(*("space" if key == " " else key for key in line), "enter")
+        """Paste a line, and send it: after each key the driver waits for the process to be idle."""
+        assert self.screen.app is not None
+        self.screen.app.post_message(events.Paste(line))
+        await self.press("enter")
 
     async def sees(self, *texts: str) -> None:
         """Wait until all of them are on the screen; the test's time limit ends a wait in vain."""
@@ -82,14 +85,17 @@ async def sit(
             await sitting.sees("listening")
             await act(sitting)
         except BaseException:
+            print(sitting.picture())  # noqa: T201
             console.end(Ending(1))
             raise
         with suppress(asyncio.CancelledError):  # the call ends, and everything in its loop
             await sitting.press(leave)
 
     done = asyncio.create_task(acting())
-    ending = await console.hold()
-    if record is not None:
-        record.close()
-    await done
+    try:
+        ending = await console.hold()
+        await done
+    finally:
+        if record is not None:
+            record.close()
     return ending, screen

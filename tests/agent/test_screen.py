@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from antiphon.line import Line
 from antiphon.nodes.callers import FRAME, RATE
-from antiphon.nodes.wav import open_wav
+from antiphon.nodes.console import Wanted
+from antiphon.nodes.wav import open_wav, read_wav
+from antiphon.screen_turns import Who
 from tests.screens import Sitting, sit
 
 if TYPE_CHECKING:
+    from tests import sound_card as virtual
     from tests.programs import Programs
 
 pytestmark = pytest.mark.realtime
@@ -137,16 +142,42 @@ async def test_a_barge_in_strikes_out_what_was_not_heard_and_shows_why_it_took_s
     seen: list[str] = []
 
     async def act(user: Sitting) -> None:
-        await user.sees("you    stop what time is it", "agent  It is")
-        picture = user.picture()
-        assert picture.count("━") > 10
-        assert "s after your voice began" in picture
-        assert "recognition 0." in picture
-        assert "decision 0." in picture
-        (cut,) = [block for block in user.screen.turns.blocks if block.unheard]
+        await user.sees("story", "agent  Here is one.", "━━━━━")
+        await user.sees("what time is it", "agent  It is")
+        cut = next(block for block in user.screen.turns.blocks if block.unheard)
         seen.append(f"{cut.text} {cut.unheard}")
+        assert user.screen.app is not None
+        assert "line-through" in user.screen.app.export_screenshot()
 
     line = Line((open_wav(CALLERS / "interrupts.wav", RATE, FRAME),))
     ending, _ = await sit(SAMPLE, act, line=line, size=(100, 40))
     assert ending.status == 0
     assert seen[0].startswith("Here is one. On a rock far out at sea there stood a lighthouse, and")
+
+
+@pytest.mark.timeout(90)
+async def test_who_is_muted_is_neither_heard_nor_kept_and_text_only_is_silent(
+    sound_card: virtual.SoundCard, tmp_path: Path
+) -> None:
+    record = tmp_path / "out"
+    kept = record / "conversation.wav"
+
+    async def act(user: Sitting) -> None:
+        await user.sees("^s mute  ^t text")
+        await user.press("ctrl+t")
+        await user.sees("you text only")
+        await user.write("tell me a story")
+        await user.sees("another story?")  # the end of it, which nobody had to listen to
+        await user.press("ctrl+t", "ctrl+s")
+        await user.sees("you muted")
+        asked = read_wav(CALLERS / "hello.wav").samples
+        sound_card.speak(asked)
+        spoken = kept.stat().st_size + len(asked) * 24_000 // 16_000 * 4  # both sides' samples
+        await user.until(lambda: kept.stat().st_size > spoken)
+        assert [block.who for block in user.screen.turns.blocks].count(Who.USER) == 1
+
+    await sit(SAMPLE, act, line=Line(microphone=Wanted()), size=(100, 40), out=record)
+    with wave.open(str(kept)) as sound:
+        both = np.frombuffer(sound.readframes(sound.getnframes()), np.int16).reshape(-1, 2)
+    assert len(both) > 24_000
+    assert np.abs(both).max() < 50  # a microphone that nobody speaks into is not quite silent
