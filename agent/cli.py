@@ -22,6 +22,7 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, redirect_stdout, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TextIO, cast
 
@@ -141,7 +142,8 @@ def _console(
         if given.out is not None:
             record = CallRecord(given.out, sound=not calling.text)
         try:
-            with redirect_stdout(cast("TextIO", Printed(screen, sys.stdout))):
+            printed = cast("TextIO", Printed(screen, sys.stdout))
+            with redirect_stdout(printed), signals.last(partial(_say_at_once, record)):
                 ending = _held(Call(server, program, calling, screen, record), heeding)
         finally:
             if record is not None:
@@ -149,8 +151,16 @@ def _console(
     finally:
         LOCAL_ONLY.reset(local)
     if record is not None:
-        screen.notice(f"the record is in {given.out}: {', '.join(record.written())}")
+        screen.notice(str(record))
+    elif screen.typing:
+        screen.notice("no record was kept of it; --out DIR keeps one")
     return ending
+
+
+def _say_at_once(record: CallRecord | None) -> None:
+    """Where the record is, when the process ends under the call."""
+    if record is not None:
+        os.write(1, f"\n{record}\n".encode())
 
 
 def _held(call: Call, heeding: signals.Signals) -> Ending:

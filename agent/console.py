@@ -135,6 +135,8 @@ class Console:
             self._note(record)
         session.timeline.read(self._note)
         session.on("user_input_transcribed", self._transcribed)
+        session.on("user_state_changed", lambda to: self._screen.stands(user=to.new_state))
+        session.on("agent_state_changed", lambda to: self._screen.stands(agent=to.new_state))
         session.on("error", self._failed)
         session.on("close", self._closed)
         session.output.transcription = self._screen.captions

@@ -174,9 +174,10 @@ class CallRecord:
             logger.error("the record in %s ends here: %s", self.folder, error.strerror)
             self._timeline = None
 
-    def written(self) -> list[str]:
-        """The names of the files there are."""
-        return [name for name in (SOUND, TRANSCRIPT, TIMELINE) if (self.folder / name).exists()]
+    def __str__(self) -> str:
+        """Where it is, and the names of the files there are."""
+        there = [name for name in (SOUND, TRANSCRIPT, TIMELINE) if (self.folder / name).exists()]
+        return f"the record is in {self.folder}: {', '.join(there)}"
 
     def close(self) -> None:
         """Finish the files."""

@@ -69,6 +69,9 @@ class Screen(Protocol):
     def note(self, record: timeline.Record) -> None:
         """Something happened."""
 
+    def stands(self, *, user: str = "", agent: str = "") -> None:
+        """The state of either has changed."""
+
     def heard_user(self, samples: Samples) -> None:
         """A little more of the user's sound."""
 

@@ -72,6 +72,9 @@ class PlainScreen(io.TextOutput):
         for wish in none:
             yield wish
 
+    def stands(self, *, user: str = "", agent: str = "") -> None:
+        """States are not shown."""
+
     def heard_user(self, samples: Samples) -> None:
         """Loudness is not shown."""
 

@@ -176,6 +176,11 @@ class TerminalScreen:
         self._lines.note(record)
         self.turns.note(record)
 
+    def stands(self, *, user: str = "", agent: str = "") -> None:
+        """The state of either has changed."""
+        self.turns.user_is = user or self.turns.user_is
+        self.turns.agent_is = agent or self.turns.agent_is
+
     def heard_user(self, samples: Samples) -> None:
         """A little more of the user's sound."""
         self._hear(0, samples)
@@ -217,6 +222,11 @@ class TerminalScreen:
         while self._waiting:
             self._waiting.popleft()()
 
+    def _leave_at_once(self) -> None:
+        """The process ends: leave the terminal as at any other end."""
+        self._terminal.give_back()
+        os.write(1, self._buffer.getvalue().encode())
+
     @contextmanager
     def _taken(self) -> Iterator[None]:
         """Within it, the terminal is this screen's alone."""
@@ -224,7 +234,7 @@ class TerminalScreen:
             yield
             return
         try:
-            with signals.last(self._terminal.give_back):
+            with signals.last(self._leave_at_once):
                 self._terminal.take()
                 yield
         finally:

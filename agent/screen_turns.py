@@ -107,10 +107,6 @@ class Turns:
         self._now = record.t
         detail = record.detail
         match record.kind:
-            case "user_is":
-                self.user_is = str(detail["state"])
-            case "agent_is":
-                self.agent_is = str(detail["state"])
             case "audible":
                 self._audible = record.t
             case "message" if detail["role"] == "user":

@@ -82,7 +82,7 @@ async def sit(
 
     async def acting() -> None:
         try:
-            await sitting.sees("listening")
+            await sitting.sees("○ agent listening")
             await act(sitting)
         except BaseException:
             print(sitting.picture())  # noqa: T201

@@ -2,5 +2,6 @@
 
 from tests.programs import programs
 from tests.sound_card import sound_card
+from tests.tmux import pane
 
-__all__ = ["programs", "sound_card"]
+__all__ = ["pane", "programs", "sound_card"]
