@@ -77,13 +77,8 @@ def test_control_c_restores_the_terminal_of_a_program_that_blocks_its_loop(
 def test_control_c_ends_a_call_in_order_with_a_line_that_says_where_its_record_is(
     pane: Pane, programs: Programs, tmp_path: Path
 ) -> None:
-    pane.run(
-        *CONSOLE,
-        programs.entry("await AgentSession().start(Echo())"),
-        "--text",
-        "--out",
-        "out",
-    )
+    echo = programs.entry("await AgentSession().start(Echo())")
+    pane.run(*CONSOLE, echo, "--text", "--out", "out")
     pane.sees("○ agent listening")
     pane.keys("hello", "Enter")
     pane.sees("agent  You said hello.")
@@ -96,9 +91,10 @@ def test_control_c_ends_a_call_in_order_with_a_line_that_says_where_its_record_i
     assert "session_closed" in (tmp_path / "out" / "timeline.jsonl").read_text()
 
 
+@pytest.mark.timeout(60)
 def test_plain_lines_are_one_option_away(pane: Pane, programs: Programs) -> None:
     pane.run(*CONSOLE, programs.entry("await AgentSession().start(Echo())"), "--text", "--plain")
-    pane.sees("\n> ")
+    pane.until(lambda picture: picture.startswith(">"))
     pane.keys("hello", "Enter")
     pane.sees("> hello", "agent  You said hello.")
     pane.keys("C-d")
