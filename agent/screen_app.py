@@ -46,7 +46,8 @@ THEME: Final = Theme(
 
 
 class ConsoleApp(App[None]):
-    """Shows `turns`; `wish` is told what is asked for, `seconds` says how long the call lasts."""
+    """Shows `turns`; `wish` is told what is asked for, `seconds` says how long the call lasts,
+    `behind` whether the last picture is still on its way."""
 
     CSS = """
     Heading { height: 1; background: $panel; }
@@ -80,6 +81,7 @@ class ConsoleApp(App[None]):
         wish: Callable[[Wish | str], None],
         seconds: Callable[[], float | None],
         ready: Callable[[], None],
+        behind: Callable[[], bool],
     ) -> None:
         super().__init__()
         self.sides = Sides(turns)
@@ -89,6 +91,7 @@ class ConsoleApp(App[None]):
         self._wish = wish
         self._seconds = seconds
         self._is_ready = ready
+        self._behind = behind
         self._conversation = Conversation(turns)
         self._line = TextLine()
 
@@ -116,7 +119,9 @@ class ConsoleApp(App[None]):
         self.screen.set_class(self.size.height < 16, "short")
 
     def follow(self) -> None:
-        """Draw what is not as it was."""
+        """Draw what is not as it was, unless the terminal has not taken the last picture yet."""
+        if self._behind():
+            return
         self._conversation.follow()
         self.sides.follow()
         self.heading.follow(self._seconds())

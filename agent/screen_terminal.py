@@ -106,6 +106,7 @@ class TerminalScreen:
             wish=self._wish,
             seconds=self._seconds,
             ready=lambda: ready.set_result(None),
+            behind=lambda: self._terminal.behind,
         )
         factory, streams = loop.get_task_factory(), (sys.stdout, sys.stderr)
         with self._taken():

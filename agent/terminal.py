@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import queue
 import signal
 import sys
 import threading
@@ -29,7 +30,50 @@ AS_IT_WAS: Final = (
     b"\x1b[?7h\x1b[?1049l\x1b[?25h\x1b[0m\r"
 )
 TAKEN_SIGNALS: Final = ("SIGTSTP", "SIGCONT", "SIGWINCH")  # by Textual's driver
+PICTURE: Final = 4000  # characters, about, of a part of the screen that is drawn anew
 DRAINED: Final = 0.2  # seconds that what was written last may take to be read
+
+
+class Patient:
+    """A file that takes whatever is written to it, and passes it on in a thread of its own.
+
+    A terminal may take nothing for as long as it likes: a stopped screen, a lost connection.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._given = self._passed = 0  # characters; each is counted in one thread only
+        self._thread = threading.Thread(target=self._pass_on, name="terminal", daemon=True)
+        self._thread.start()
+
+    @property
+    def behind(self) -> int:
+        """Characters that wait."""
+        return self._given - self._passed
+
+    def write(self, text: str) -> int:
+        self._given += len(text)
+        self._texts.put(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """The thread does."""
+
+    def end(self) -> None:
+        """Wait a moment for what is left."""
+        self._texts.put(None)
+        self._thread.join(DRAINED)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def _pass_on(self) -> None:
+        while (text := self._texts.get()) is not None:
+            with suppress(OSError):  # nobody is there any more
+                self._file.write(text)
+                self._file.flush()
+            self._passed += len(text)
 
 
 class Terminal:
@@ -40,10 +84,15 @@ class Terminal:
         self._read = read
         self._kept: dict[int, int] = {}  # a standard descriptor, and where it led
         self._modes: list[Any] = []
-        self._file: TextIO | None = None
+        self._file: Patient | None = None
         self._reader: threading.Thread | None = None
         self._signals: dict[int, Any] = {}
         self._streams = sys.__stdout__, sys.__stderr__
+
+    @property
+    def behind(self) -> bool:
+        """It has not taken yet what was drawn last."""
+        return self._file is not None and self._file.behind > PICTURE
 
     def take(self) -> None:
         """Have it alone; screens write to `sys.__stderr__`."""
@@ -56,9 +105,9 @@ class Terminal:
             stream.flush()
         self._modes = termios.tcgetattr(0)
         self._kept = {number: os.dup(number) for number in (1, 2)}
-        self._file = os.fdopen(os.dup(1), "w", encoding="utf-8")
+        self._file = Patient(os.fdopen(os.dup(1), "w", encoding="utf-8"))
         self._streams = sys.__stdout__, sys.__stderr__
-        sys.__stdout__ = sys.__stderr__ = self._file  # type: ignore[misc]  # Textual asks these
+        sys.__stdout__ = sys.__stderr__ = self._file  # type: ignore[misc,assignment]  # Textual asks these
         end, begin = os.pipe()
         for number in self._kept:
             os.dup2(begin, number)
@@ -84,15 +133,14 @@ class Terminal:
     def let_go(self) -> None:
         """Give it back, when the screen itself has ended."""
         if self._file is not None:
-            with suppress(OSError):
-                self._file.flush()
+            self._file.end()
         self.give_back()
         sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
         for number, handler in self._signals.items():
             signal.signal(number, handler)
         if self._reader is not None:
             self._reader.join(DRAINED)  # a child of the program's may hold the pipe for ever
-        if self._file is not None:
+        if self._file is not None and not self._file.behind:
             with suppress(OSError):
                 self._file.close()
 

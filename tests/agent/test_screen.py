@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from antiphon.line import Line
-from antiphon.nodes.callers import FRAME, RATE
 from antiphon.nodes.console import Wanted
-from antiphon.nodes.wav import open_wav, read_wav
+from antiphon.nodes.wav import read_wav
 from antiphon.screen_turns import Who
 from tests.screens import Sitting, sit
 
@@ -135,24 +134,6 @@ async def test_a_call_on_a_narrow_screen_has_no_times_and_no_levels(programs: Pr
         assert "▁" not in user.picture()
 
     await sit(programs.entry(ECHO), act, size=(40, 12))
-
-
-@pytest.mark.timeout(60)
-async def test_a_barge_in_strikes_out_what_was_not_heard_and_shows_why_it_took_so_long() -> None:
-    seen: list[str] = []
-
-    async def act(user: Sitting) -> None:
-        await user.sees("story", "agent  Here is one.", "━━━━━")
-        await user.sees("what time is it", "agent  It is")
-        cut = next(block for block in user.screen.turns.blocks if block.unheard)
-        seen.append(f"{cut.text} {cut.unheard}")
-        assert user.screen.app is not None
-        assert "line-through" in user.screen.app.export_screenshot()
-
-    line = Line((open_wav(CALLERS / "interrupts.wav", RATE, FRAME),))
-    ending, _ = await sit(SAMPLE, act, line=line, size=(100, 40))
-    assert ending.status == 0
-    assert seen[0].startswith("Here is one. On a rock far out at sea there stood a lighthouse, and")
 
 
 @pytest.mark.timeout(90)
