@@ -151,7 +151,7 @@ async def test_who_is_muted_is_neither_heard_nor_kept_and_text_only_is_silent(
         await user.sees("another story?")  # the end of it, which nobody had to listen to
         await user.press("ctrl+t", "ctrl+s")
         await user.sees("you muted")
-        asked = read_wav(CALLERS / "hello.wav").samples
+        asked = read_wav(CALLERS / "hesitates.wav").samples
         sound_card.speak(asked)
         spoken = kept.stat().st_size + len(asked) * 24_000 // 16_000 * 4  # both sides' samples
         await user.until(lambda: kept.stat().st_size > spoken)

@@ -69,7 +69,7 @@ def far(tmp_path: Path) -> Iterator[Callable[..., Far]]:
 def test_a_call_goes_on_when_its_terminal_takes_nothing_more(
     far: Callable[..., Far], tmp_path: Path
 ) -> None:
-    console = far("--wav", CALLERS / "interrupts.wav")
+    console = far("--wav", CALLERS / "hesitates.wav")
     console.read(lambda: b"esc" in console.seen)
     timeline = tmp_path / "out" / "timeline.jsonl"
     while "session_closed" not in timeline.read_text():  # nothing is read of it meanwhile
