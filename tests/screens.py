@@ -82,7 +82,7 @@ async def sit(
 
     async def acting() -> None:
         try:
-            await sitting.sees("○ agent listening")
+            await sitting.until(lambda: screen.turns.agent_is != "initializing")
             await act(sitting)
         except BaseException:
             print(sitting.picture())  # noqa: T201
