@@ -4,7 +4,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 SAMPLE ?= samples/interruptions.py
-ARGS ?= --wav samples/callers/interrupts.wav --out out
+ARGS ?= --stand-in samples/callers/interrupts.wav --out out
 TESTS ?= tests
 FUZZ ?= 100000
 JOBS ?= auto
@@ -18,7 +18,7 @@ LIST_MODULES := { pwd; ls -d build/__editable__.antiphon-* 2>/dev/null; \
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make run      hold a spoken conversation with the recorded caller (ARGS=--text to write to it)"
+	@echo "make run      talk to it at the microphone; without one, a recorded caller does (ARGS=--text to write)"
 	@echo "make test     run the tests (TESTS=tests/pipeline for some of them, JOBS=1 in one process)"
 	@echo "make check    formatting, lint, types and the layers"
 	@echo "make bench    measure, next to LiveKit's own session"

@@ -2,6 +2,7 @@
 
     antiphon console FILE [--wav FILE ... | --text] [--fast] [--local] [--out DIR] [--debug]
                           [--microphone DEVICE] [--speaker DEVICE] [--no-aec] [--list-devices]
+                          [--stand-in FILE]
     antiphon doctor [--sound]
     antiphon start|dev|connect FILE [...]     see `serving`
     python FILE console|start|dev|connect [...]

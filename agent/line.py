@@ -62,6 +62,12 @@ def options(console: argparse.ArgumentParser) -> None:
         *("--wav",), action="append", metavar="FILE", help="speak this file as the caller; repeat"
     )
     caller.add_argument("--text", action="store_true", help="write to it, a line a turn; no sound")
+    console.add_argument(
+        *("--stand-in",),
+        type=Path,
+        metavar="FILE",
+        help="speak this file as the caller where there is no microphone",
+    )
     device = "a device, by number or a part of its name"
     console.add_argument(
         *("--plain",), action="store_true", help="lines, where there could be a screen"
@@ -91,10 +97,11 @@ def asked_for(given: argparse.Namespace, screen: Screen) -> Line:
         lacking = "on a virtual clock" if given.fast else _lacking(wanted)
         if not lacking:
             return Line(microphone=wanted)
-        if given.microphone or given.speaker or not CALLER.exists():
+        caller = given.stand_in or CALLER
+        if given.microphone or given.speaker or not (given.stand_in or CALLER.exists()):
             raise NoSound(f"{lacking}; or give --wav FILE, or --text")
-        screen.notice(f"no microphone ({lacking}), and no --wav or --text: {CALLER.name} calls")
-        files = [CALLER]
+        screen.notice(f"no microphone ({lacking}), and no --wav or --text: {caller.name} calls")
+        files = [caller]
     return Line(tuple(open_wav(file, RATE, FRAME) for file in files), fast=given.fast)
 
 

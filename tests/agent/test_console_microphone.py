@@ -76,6 +76,15 @@ def test_a_call_on_a_virtual_clock_has_a_recorded_caller(programs: Programs) -> 
     assert "no microphone (on a virtual clock), and no --wav or --text: hello.wav calls" in ran.out
 
 
+def test_where_there_is_no_microphone_the_recording_that_stands_in_calls(
+    programs: Programs,
+) -> None:
+    program = programs.entry(ECHO.replace("()", "(stt='local/', tts='local/')", 1))
+    ran = programs.console(program, "--fast", "--stand-in", CALLERS / "hums.wav")
+    assert "no microphone (on a virtual clock), and no --wav or --text: hums.wav calls" in ran.out
+    assert "story" in str(ran.transcript[0]["text"])
+
+
 def test_the_devices_are_listed_without_naming_a_program(
     sound_card: virtual.SoundCard, capsys: pytest.CaptureFixture[str]
 ) -> None:
