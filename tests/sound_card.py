@@ -69,10 +69,10 @@ class SoundCard:
         for sink in SINKS:
             self._stream("pacat", "--playback", "-d", sink, "/dev/zero")
         for source in ("speaker.monitor", "vmic"):
-            recorder = self._spawn(*self._format("parec", "-d", source), stdout=subprocess.PIPE)
+            recorder = self.capture(source)
             assert recorder.stdout is not None
             recorder.stdout.read(RATE)
-            _end(recorder)
+            end(recorder)
 
     def stop(self) -> None:
         """Take it away, as if it were unplugged."""
@@ -88,10 +88,14 @@ class SoundCard:
             raise RuntimeError(f"{' '.join(asked)}: {ran.stderr}")
         return ran.stdout
 
+    def capture(self, source: str) -> subprocess.Popen[bytes]:
+        """Write what passes there to the process's own output; to be ended by the caller."""
+        return self._spawn(*self._format("parec", "-d", source), stdout=subprocess.PIPE)
+
     def listen(self) -> None:
         """Capture, from now on, what comes out of the speaker."""
         if self._listening is not None:
-            _end(self._listening)
+            end(self._listening)
         command = self._format("parec", "-d", "speaker.monitor")
         with self._heard.open("wb") as file:
             self._listening = self._spawn(*command, stdout=file)
@@ -143,7 +147,7 @@ class SoundCard:
         return subprocess.Popen(command, env=self._all(), stdout=stdout, stderr=subprocess.DEVNULL)
 
     def _keep(self, process: subprocess.Popen[bytes]) -> None:
-        self._running.callback(_end, process)
+        self._running.callback(end, process)
 
     def _until_it_answers(self) -> None:
         ends = time.monotonic() + 20
@@ -157,7 +161,8 @@ class SoundCard:
                 time.sleep(0.05)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Be rid of it."""
     process.terminate()
     try:
         process.wait(5)
