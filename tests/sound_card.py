@@ -173,6 +173,14 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
+def slam() -> Samples:
+    """A door at 16 kHz: a low thud with a crack at its beginning."""
+    at = np.arange(6400) / 16_000
+    thud = np.sin(2 * np.pi * 70 * at) * np.exp(-at * 14) * 18_000
+    thud[:200] += np.random.default_rng(2).standard_normal(200) * 6000
+    return thud.clip(-32_000, 32_000).astype(np.int16)
+
+
 @pytest.fixture
 def sound_card(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

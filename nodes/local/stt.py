@@ -12,6 +12,7 @@ import contextlib
 import weakref
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+import numpy as np
 from livekit import rtc
 from livekit.agents import (
     DEFAULT_API_CONNECT_OPTIONS,
@@ -27,6 +28,7 @@ from livekit.agents.types import TimedString
 
 from antiphon.nodes.local import decoders, sphinx
 from antiphon.nodes.local.interims import Interims
+from antiphon.nodes.local.mouth import Mouth
 from antiphon.nodes.local.sound import Mono
 from antiphon.nodes.local.utterances import Utterances
 from antiphon.pipeline.errors import NodeError, NodeUnavailable, UsageError
@@ -146,6 +148,7 @@ class _Stream(stt.RecognizeStream):
         self._hearing: decoders.Hearing | None = None
         self._channel = ""
         self._interims = Interims()
+        self._mouth = Mouth()
         self._count = 0
 
     def push_frame(self, frame: rtc.AudioFrame) -> None:
@@ -173,8 +176,11 @@ class _Stream(stt.RecognizeStream):
     async def _decode(self) -> None:
         hearing = self._hearing = self._hearing or decoders.Hearing(self._decoders, self._channel)
         sound = self._utterances.take()
+        self._mouth.hear(np.frombuffer(sound, np.int16))
         guess = await _off_the_loop(self._decoders, lambda: hearing.feed(sound))
         now = self._utterances.now
+        if not self._mouth.open:  # a cough, so far
+            return
         if guess and not self._interims.begun:
             self._announce()
         text = self._interims.news(guess, now)
@@ -196,11 +202,13 @@ class _Stream(stt.RecognizeStream):
         sound = self._utterances.cut()
         if not was_open:
             return
+        self._mouth.hear(np.frombuffer(sound, np.int16))
 
         hearing = self._hearing = self._hearing or decoders.Hearing(self._decoders, self._channel)
         heard = await _off_the_loop(self._decoders, lambda: hearing.finish(sound))
         self._hearing = None
-        if heard.words:
+        worded = self._mouth.open and bool(heard.words)
+        if worded:
             self._channel = heard.channel
             if not self._interims.begun:
                 self._announce()
@@ -213,9 +221,9 @@ class _Stream(stt.RecognizeStream):
                 recognition_usage=stt.RecognitionUsage(self._utterances.now - began),
             )
         )
-        if heard.words or self._interims.begun:
+        if worded or self._interims.begun:
             self._send(_Event.END_OF_SPEECH)
-        self._interims = Interims()
+        self._interims, self._mouth = Interims(), Mouth()
 
     @property
     def _request(self) -> str:

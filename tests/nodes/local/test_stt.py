@@ -14,10 +14,12 @@ from livekit import rtc
 from livekit.agents import stt
 from numpy.typing import NDArray
 
+from antiphon.nodes.echo import RATE, STEP, Echo
 from antiphon.nodes.local import decoders, sphinx
 from antiphon.nodes.local.stt import QUALITY, PocketsphinxSTT
 from antiphon.pipeline.errors import NodeUnavailable, UsageError
 from antiphon.pipeline.interruption import counts
+from antiphon.simulated_sound import noise
 
 try:
     sphinx.package()
@@ -240,6 +242,16 @@ async def test_silence_and_a_click_say_nothing() -> None:
     click = np.full(160, 9000, dtype=np.int16)
 
     assert (await hear(PocketsphinxSTT(), silence(1.0), click, silence(1.0))).events == []
+
+
+async def test_a_cough_that_a_gain_control_made_loud_has_no_words() -> None:
+    echo, heard = Echo(headset=True, cancels=False), []
+    sound = np.concatenate([silence(1.0), noise(0.5), silence(1.0)])
+    for at in range(0, len(sound) - STEP + 1, STEP):
+        heard += [step for _, step in echo.came_in(at / RATE, sound[at : at + STEP])]
+    found = await hear(PocketsphinxSTT(), np.concatenate(heard))
+
+    assert {event.type for event in found.events} == {Kind.RECOGNITION_USAGE}
 
 
 async def test_noise_that_is_no_word_is_used_up_without_a_word() -> None:
