@@ -45,6 +45,10 @@ _ENGLISH = LanguageCode("en")
 _BATCH = 0.04  # seconds of sound in one call of the decoder, at least
 _BACKLOG = 0.5  # seconds of sound that are decoded even when more is there already
 
+# What it writes for a hum with a bit of another voice in it, and how sure it then is at most.
+_HUMMED = frozenset("a an and at but if in it that the".split())
+_DOUBT = 0.6
+
 _Event = stt.SpeechEventType
 _T = TypeVar("_T")
 
@@ -179,7 +183,7 @@ class _Stream(stt.RecognizeStream):
         self._mouth.hear(np.frombuffer(sound, np.int16))
         guess = await _off_the_loop(self._decoders, lambda: hearing.feed(sound))
         now = self._utterances.now
-        if not self._mouth.open:  # a cough, so far
+        if not self._mouth.open or _hummed(guess):  # a cough or a hum, so far
             return
         if guess and not self._interims.begun:
             self._announce()
@@ -207,7 +211,7 @@ class _Stream(stt.RecognizeStream):
         hearing = self._hearing = self._hearing or decoders.Hearing(self._decoders, self._channel)
         heard = await _off_the_loop(self._decoders, lambda: hearing.finish(sound))
         self._hearing = None
-        worded = self._mouth.open and bool(heard.words)
+        worded = self._mouth.open and bool(heard.words) and not _doubtful(heard)
         if worded:
             self._channel = heard.channel
             if not self._interims.begun:
@@ -274,6 +278,15 @@ def _speech(heard: sphinx.Utterance, began: float) -> stt.SpeechData:
         confidence=sum(word.confidence for word in heard.words) / max(1, len(words)),
         words=words,
     )
+
+
+def _hummed(text: str) -> bool:
+    return _HUMMED.issuperset(text.split())
+
+
+def _doubtful(heard: sphinx.Utterance) -> bool:
+    """It was a hum behind the end of somebody else's word."""
+    return _hummed(heard.text) and all(word.confidence < _DOUBT for word in heard.words)
 
 
 def _needs_worker() -> bool:

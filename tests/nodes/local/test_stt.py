@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 from antiphon.nodes.echo import RATE, STEP, Echo
 from antiphon.nodes.local import decoders, sphinx
 from antiphon.nodes.local.stt import QUALITY, PocketsphinxSTT
+from antiphon.nodes.wav import read_wav
 from antiphon.pipeline.errors import NodeUnavailable, UsageError
 from antiphon.pipeline.interruption import counts
-from antiphon.simulated_sound import noise
 
 try:
     sphinx.package()
@@ -29,6 +30,8 @@ except NodeUnavailable as missing:
 Pcm = NDArray[np.int16]
 Say = Callable[[str], Pcm]
 Kind = stt.SpeechEventType
+
+CALLERS = Path(__file__).parents[3] / "samples" / "callers"
 
 # Each of them is recognised without an error; other sentences of the measured set are not.
 TIME = "what time is it in london right now"
@@ -246,7 +249,8 @@ async def test_silence_and_a_click_say_nothing() -> None:
 
 async def test_a_cough_that_a_gain_control_made_loud_has_no_words() -> None:
     echo, heard = Echo(headset=True, cancels=False), []
-    sound = np.concatenate([silence(1.0), noise(0.5), silence(1.0)])
+    cough = read_wav(CALLERS / "hums.wav").samples[142_400:153_600]
+    sound = np.concatenate([silence(1.0), cough // 2, silence(1.0)])
     for at in range(0, len(sound) - STEP + 1, STEP):
         heard += [step for _, step in echo.came_in(at / RATE, sound[at : at + STEP])]
     found = await hear(PocketsphinxSTT(), np.concatenate(heard))
