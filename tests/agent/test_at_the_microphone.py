@@ -15,18 +15,23 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pytest
 import soxr
+from livekit import rtc
 
 from antiphon import Agent, AgentSession
 from antiphon.nodes.console import SoundCard, Wanted
 from antiphon.nodes.echo import Duplex
 from antiphon.nodes.local.stt import PocketsphinxSTT
+from antiphon.nodes.outputs import Speaker
 from antiphon.nodes.wav import read_wav
 from antiphon.pipeline.streams import Scope
 from tests.nodes.local.test_stt import errors, hear
+from tests.rooms.singing import LENGTH, Singer, note, plain, song
 from tests.sound_card import RATE, slam
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+
+    from livekit.agents import ModelSettings
 
     from antiphon.nodes.local.sound import Samples
     from antiphon.pipeline.timeline import Record
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(200)]
 
 CALLERS = Path(__file__).parents[2] / "samples" / "callers"
+CUTS: Final = int(os.environ.get("ANTIPHON_CUTS", "6"))
 MINUTES: Final = float(os.environ.get("ANTIPHON_ECHO_MINUTES", "0.5"))
 TALK: Final = (
     "The library is next to the town hall, and the tram stops right in front of it.",
@@ -53,6 +59,41 @@ class Reader(Agent):
 
     async def llm_node(self, *_: Any) -> AsyncGenerator[str, None]:
         yield f"{next(self._lines)} {next(self._lines)}"
+
+
+class Untimed(Singer):
+    """Each word is a note of its own, and nobody says when it is sung."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    async def tts_node(
+        self, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        async for chunk in text:
+            for word in chunk.split():
+                yield rtc.AudioFrame(note(word).tobytes(), RATE, 1, len(note(word)))
+
+
+class Counted(Speaker):
+    """Counts what a speaker was given and never took back: what the ledger calls heard."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        super().__init__(label="counted", rate=speaker.rate)
+        self._speaker = speaker
+        self.samples = 0
+
+    def write(self, pcm: memoryview) -> None:
+        self.samples += len(pcm)
+        self._speaker.write(pcm)
+
+    def held(self) -> int:
+        return self._speaker.held()
+
+    def drop(self) -> int:
+        dropped = self._speaker.drop()
+        self.samples -= dropped
+        return dropped
 
 
 class Call:
@@ -92,14 +133,14 @@ class Call:
 
 
 @asynccontextmanager
-async def calling(wanted: Wanted) -> AsyncIterator[Call]:
+async def calling(wanted: Wanted, agent: Agent | None = None) -> AsyncIterator[Call]:
     async with Scope("call") as scope:
         card = SoundCard(scope, wanted, say=lambda line: None)
         await card.open()
         session: AgentSession[Any] = AgentSession(stt="local/", tts="local/")
         session.input.audio = card.microphone
         session.output.audio = card.speaker
-        await session.start(Reader())
+        await session.start(agent or Reader())
         try:
             yield Call(session, card)
         finally:
@@ -123,6 +164,39 @@ async def test_what_comes_out_of_the_speaker_is_what_history_holds(
     found = await recognised(captured)
     expected = said.lower().replace(",", "").replace(".", "").split()
     assert errors(expected, found) <= 0.15 * len(expected), (expected, found)
+
+
+@pytest.mark.timeout(60 + 10 * CUTS)
+async def test_what_was_heard_at_the_speaker_until_a_cut_is_what_ledger_and_history_hold(
+    sound_card: virtual.SoundCard,
+) -> None:
+    moments = np.random.default_rng(6).uniform(0.2, 4.0, CUTS)
+    apart, words = [], []
+    async with calling(Wanted(aec=False), Untimed()) as call:
+        for moment in moments:
+            call.session.output.audio = counted = Counted(call.card.speaker)
+            sound_card.listen()
+            speech = call.session.say(song(24))
+            await call.until(lambda: sounding(sound_card.heard()) >= moment)  # noqa: B023
+            await call.session.interrupt()
+            await speech
+            await call.until(lambda: not sound_card.heard()[-RATE // 4 :].any())
+            heard = sounding(sound_card.heard())
+            apart.append(heard - counted.samples / RATE)
+            told = call.messages[-1][1] if speech.chat_items else ""
+            words.append(heard / LENGTH - len(plain(told)))
+
+    assert max(map(abs, apart)) <= 0.02, apart
+    # A word is held when it was heard to its end.
+    assert min(words) >= -0.5, words
+    assert max(words) <= 1.5, words
+
+
+def sounding(captured: Samples) -> float:
+    """Seconds of sound, without the gaps that a busy machine makes."""
+    size = RATE // 200
+    steps = captured[: len(captured) - len(captured) % size].reshape(-1, size)
+    return float((abs(steps.astype(np.int32)).max(axis=1) > 500).sum() / 200)
 
 
 async def recognised(captured: Samples) -> list[str]:
