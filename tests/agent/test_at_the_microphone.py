@@ -6,6 +6,7 @@ Nothing here asks how long anything took: sound is compared with sound, and with
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from contextlib import asynccontextmanager
 from itertools import cycle
@@ -26,7 +27,7 @@ from antiphon.nodes.wav import read_wav
 from antiphon.pipeline.streams import Scope
 from tests.nodes.local.test_stt import errors, hear
 from tests.rooms.singing import LENGTH, Singer, note, plain, song
-from tests.sound_card import RATE, slam
+from tests.sound_card import RATE, slam, stumbled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
@@ -41,7 +42,8 @@ pytestmark = [pytest.mark.realtime, pytest.mark.timeout(200)]
 
 CALLERS = Path(__file__).parents[2] / "samples" / "callers"
 CUTS: Final = int(os.environ.get("ANTIPHON_CUTS", "6"))
-MINUTES: Final = float(os.environ.get("ANTIPHON_ECHO_MINUTES", "0.5"))
+MINUTES: Final = float(os.environ.get("ANTIPHON_ECHO_MINUTES", "0.2"))
+WELCOME: Final = "Good morning, and welcome."
 TALK: Final = (
     "The library is next to the town hall, and the tram stops right in front of it.",
     "Take the number seven, and get off at the market square.",
@@ -123,13 +125,9 @@ class Call:
 
     async def learn(self) -> None:
         """Let the canceller hear the agent until it knows the room; `learned` is what it heard."""
-        for line in cycle(TALK):
-            assert self.card.echo is not None
-            if self.card.echo.duplex is Duplex.FULL:
-                return
-            await self.session.say(line)
-            self.learned.append(line)
-            await asyncio.sleep(0.5)
+        while self.card.echo is None or self.card.echo.duplex is not Duplex.FULL:
+            await self.session.say(WELCOME)
+            self.learned.append(WELCOME)
 
 
 @asynccontextmanager
@@ -168,12 +166,15 @@ async def test_what_comes_out_of_the_speaker_is_what_history_holds(
 
 @pytest.mark.timeout(60 + 10 * CUTS)
 async def test_what_was_heard_at_the_speaker_until_a_cut_is_what_ledger_and_history_hold(
-    sound_card: virtual.SoundCard,
+    sound_card: virtual.SoundCard, caplog: pytest.LogCaptureFixture
 ) -> None:
-    moments = np.random.default_rng(6).uniform(0.2, 4.0, CUTS)
+    caplog.set_level(logging.DEBUG, "antiphon.sound")
+    moments = list(np.random.default_rng(6).uniform(0.2, 4.0, CUTS))
     apart, words = [], []
     async with calling(Wanted(aec=False), Untimed()) as call:
-        for moment in moments:
+        while moments:
+            moment = moments.pop()
+            caplog.clear()
             call.session.output.audio = counted = Counted(call.card.speaker)
             sound_card.listen()
             speech = call.session.say(song(24))
@@ -181,6 +182,9 @@ async def test_what_was_heard_at_the_speaker_until_a_cut_is_what_ledger_and_hist
             await call.session.interrupt()
             await speech
             await call.until(lambda: not sound_card.heard()[-RATE // 4 :].any())
+            if stumbled(caplog):
+                moments.append(moment)
+                continue
             heard = sounding(sound_card.heard())
             apart.append(heard - counted.samples / RATE)
             told = call.messages[-1][1] if speech.chat_items else ""
@@ -208,7 +212,7 @@ async def recognised(captured: Samples) -> list[str]:
 
 @pytest.mark.parametrize("gain", [-10, -3])
 @pytest.mark.timeout(120 + 90 * MINUTES)
-async def test_an_agent_never_takes_its_own_echo_for_a_caller(
+async def test_an_agent_takes_a_caller_for_one_and_its_own_echo_for_none(
     gain: int, sound_card: virtual.SoundCard
 ) -> None:
     sound_card.echo(gain, 0.04)
@@ -225,25 +229,24 @@ async def test_an_agent_never_takes_its_own_echo_for_a_caller(
         assert spoken >= 8 * MINUTES
         assert call.records("pause", "cut", "transcript") == []
         assert not any(cut for _, _, cut in call.messages)
+        await stopped_by_voice(call, sound_card)
 
 
-@pytest.mark.parametrize("gain", [None, -10, -3])
-async def test_a_caller_who_speaks_over_the_agent_stops_it(
-    gain: int | None, sound_card: virtual.SoundCard
-) -> None:
-    if gain is not None:
-        sound_card.echo(gain, 0.04)
+async def test_a_caller_who_speaks_over_the_agent_stops_it(sound_card: virtual.SoundCard) -> None:
     async with calling(Wanted(aec=True)) as call:
         await call.learn()
-        speech = call.session.say(" ".join(TALK))
-        await call.until(lambda: call.session.agent_state == "speaking")
-        await asyncio.sleep(1.0)
-        sound_card.speak(read_wav(CALLERS / "hums.wav").samples)
-        await call.until(speech.done)
+        await stopped_by_voice(call, sound_card)
 
-        assert speech.interrupted
-        history = next(text for role, text, cut in call.messages if cut)
-        assert " ".join(TALK).startswith(history.removesuffix("…").rstrip())
+
+async def stopped_by_voice(call: Call, sound_card: virtual.SoundCard) -> None:
+    speech = call.session.say(" ".join(TALK))
+    await call.until(lambda: call.session.agent_state == "speaking")
+    sound_card.speak(read_wav(CALLERS / "hums.wav").samples[32_000:])
+    await call.until(speech.done)
+
+    assert speech.interrupted
+    history = next(text for role, text, cut in call.messages if cut)
+    assert " ".join(TALK).startswith(history.removesuffix("…").rstrip())
 
 
 async def test_a_cough_a_hum_and_a_slammed_door_do_not_end_a_reply(

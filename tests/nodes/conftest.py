@@ -1,5 +1,5 @@
 """The sound card's fixture."""
 
-from tests.sound_card import sound_card
+from tests.sound_card import sound_card, virtual_card
 
-__all__ = ["sound_card"]
+__all__ = ["sound_card", "virtual_card"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from antiphon.nodes.console import SoundCard, Wanted
 from antiphon.nodes.wav import read_wav
 from antiphon.pipeline.errors import NoSound
 from antiphon.pipeline.streams import Scope
-from tests.sound_card import RATE
+from tests.sound_card import RATE, stumbled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,21 +59,28 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 async def test_a_cut_sound_ends_at_the_speaker_where_it_is_said_to(
-    sound_card: virtual.SoundCard,
+    sound_card: virtual.SoundCard, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG, "antiphon.sound")
     apart = []
     moments = np.random.default_rng(1).integers(1000, RATE - 5000, CUTS)
     async with Scope("test") as scope:
         card = SoundCard(scope, ALONE, say=silent)
         await card.open()
-        for seed in range(CUTS):
+        seeds = list(range(CUTS))
+        while seeds:
+            seed = seeds.pop()
+            caplog.clear()
             sound = murmur(1.0, seed)
             sound_card.listen()
             card.speaker.write(sound.data)
             await until(partial(played, card, len(sound), moments[seed]))
             heard = len(sound) - card.speaker.drop()
             await until(lambda: over(sound_card.heard()))
-            apart.append(reached(sound, sound_card.heard()) - heard)
+            if stumbled(caplog):
+                seeds.append(seed)
+            else:
+                apart.append(reached(sound, sound_card.heard()) - heard)
         await card.close()
 
     assert max(map(abs, apart)) <= RATE * 0.02, apart
@@ -120,7 +128,11 @@ async def test_a_sound_system_that_goes_away_and_returns_is_found_again(
     assert RATE <= heard < len(sound)
     assert reached(sound, captured) == pytest.approx(len(sound), abs=RATE // 50)
     loud = np.flatnonzero(abs(captured.astype(np.int32)) > 500)
-    assert loud[-1] - loud[0] >= len(sound) - heard - RATE // 50  # none of the rest is missing
+    first = captured[loud[0] : loud[0] + RATE // 50]
+    # A busy machine begins to capture when it goes on already.
+    began = reached(sound, first) - len(first) if loud[0] == 0 else heard
+    assert began >= heard - RATE // 50
+    assert loud[-1] - loud[0] >= len(sound) - began - RATE // 50  # none of the rest is missing
 
 
 async def test_two_consoles_share_a_sound_card(sound_card: virtual.SoundCard) -> None:
