@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(200)]
 
 CALLERS = Path(__file__).parents[2] / "samples" / "callers"
-CUTS: Final = int(os.environ.get("ANTIPHON_CUTS", "6"))
+CUTS: Final = int(os.environ.get("ANTIPHON_CUTS", "5"))
 MINUTES: Final = float(os.environ.get("ANTIPHON_ECHO_MINUTES", "0.2"))
 WELCOME: Final = "Good morning, and welcome."
 TALK: Final = (
@@ -151,7 +151,7 @@ async def test_what_comes_out_of_the_speaker_is_what_history_holds(
 ) -> None:
     async with calling(Wanted(aec=False)) as call:
         sound_card.listen()
-        sound_card.speak(read_wav(CALLERS / "hums.wav").samples)
+        sound_card.speak(read_wav(CALLERS / "hums.wav").samples[40_000:85_000])
         await call.until(lambda: len(call.messages) >= 2)
         messages = call.messages
         captured = sound_card.heard()
