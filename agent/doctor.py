@@ -65,8 +65,11 @@ def examined(
     """Everything, one after the other."""
     yield _python()
     yield from _packages()
-    yield from _sound(driver)
-    if sound:
+    devices_there = True
+    for finding in _sound(driver):
+        yield finding
+        devices_there = devices_there and finding.there
+    if sound and devices_there:
         yield _heard(driver, say)
     yield from _engines()
     yield from _keys(environment)
@@ -91,6 +94,11 @@ def _packages() -> Iterator[Finding]:
 
 
 def _sound(driver: Driver) -> Iterator[Finding]:
+    try:
+        yield Finding(driver.version())
+    except NoSound as error:  # which would be said of each device as well
+        yield Finding("PortAudio", False, str(error))
+        return
     for side in devices.SIDES:
         try:
             device = sound_check.opens(driver, side)

@@ -69,6 +69,11 @@ def portaudio() -> Any:  # it has no types
     return library
 
 
+def version() -> str:
+    """Which PortAudio it is."""
+    return str(portaudio().get_portaudio_version()[1]).split(",")[0]
+
+
 def refresh() -> None:
     """Look at the devices anew; every stream must be closed. PortAudio lists them only once."""
     library = portaudio()

@@ -54,6 +54,9 @@ class Running(Protocol):
 class Driver(Protocol):
     """Where streams come from. Every call may take a moment; all raise NoSound."""
 
+    def version(self) -> str:
+        """Which library does it."""
+
     def refresh(self) -> None:
         """Look at the devices anew; every stream must be closed."""
 
@@ -68,6 +71,9 @@ class Driver(Protocol):
 
 class PortAudio:
     """The driver over PortAudio; times are of `time.monotonic`, the ordinary loop's clock."""
+
+    def version(self) -> str:
+        return devices.version()
 
     def refresh(self) -> None:
         devices.refresh()

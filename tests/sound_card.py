@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from ctypes.util import find_library
 from importlib.util import find_spec
 from typing import IO, TYPE_CHECKING, Final
@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from antiphon.nodes.local.sound import Samples
@@ -124,8 +124,7 @@ class SoundCard:
 
     def heard(self) -> Samples:
         """What has come out of the speaker since `listen`."""
-        data = self._heard.read_bytes()
-        return np.frombuffer(data[: len(data) // 2 * 2], np.int16)
+        return _samples(self._heard)
 
     def speak(self, samples: Samples, rate: int = 16_000) -> None:
         """Say that into the microphone."""
@@ -143,6 +142,28 @@ class SoundCard:
         inputs = self.control("list", "sink-inputs").split("Sink Input #")[1:]
         loop = next(each for each in inputs if "module-loopback.c" in each)
         self.control("set-sink-input-volume", loop.split()[0], f"{gain}dB")
+
+    @contextmanager
+    def another_speaker(self) -> Iterator[Callable[[], Samples]]:
+        """One more, called `another`, and what came out of it."""
+        sink = ("module-null-sink", "sink_name=another", "rate=48000", "channels=1")
+        number = self.control("load-module", *sink).strip()
+        ticking = self._spawn(
+            *self._format("pacat", "--playback", "-d", "another", "/dev/zero"),
+            stdout=subprocess.DEVNULL,
+        )
+        heard = self.folder / "another.raw"
+        with heard.open("wb") as file:
+            recorder = self._spawn(*self._format("parec", "-d", "another.monitor"), stdout=file)
+        try:
+            while not heard.stat().st_size:
+                time.sleep(0.01)
+            yield lambda: _samples(heard)
+        finally:
+            end(recorder)
+            end(ticking)
+            self.control("set-default-sink", "speaker")
+            self.control("unload-module", number)
 
     @property
     def _socket(self) -> str:
@@ -178,6 +199,11 @@ class SoundCard:
                 if time.monotonic() > ends:
                     raise
                 time.sleep(0.05)
+
+
+def _samples(file: Path) -> Samples:
+    data = file.read_bytes()
+    return np.frombuffer(data[: len(data) // 2 * 2], np.int16)
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -47,15 +47,20 @@ class Open:
 
 
 class Machine:
-    """A driver with a voice in front of its microphone, or without one of its devices.
+    """A driver with a voice in front of its microphone, or without one of its parts.
 
     Mutable: what came out of the speaker.
     """
 
-    def __init__(self, *lacking: Side, loudness: int = 8000) -> None:
+    def __init__(self, *lacking: Side | Literal["PortAudio"], loudness: int = 8000) -> None:
         self._lacking = lacking
         self._loudness = loudness
         self.out: list[Samples] = []
+
+    def version(self) -> str:
+        if "PortAudio" in self._lacking:
+            raise NoSound("PortAudio is missing: fetch it")
+        return "PortAudio V0"
 
     def refresh(self) -> None: ...
 
@@ -105,6 +110,11 @@ def test_without_a_device_no_conversation_can_be_held_and_the_line_says_what_hel
     (line,) = missing(findings(Machine(side)))
     assert line.startswith("  missing  ")
     assert line.endswith(f"there is no {side}: plug one in")
+
+
+def test_without_portaudio_it_is_said_once_and_no_device_is_asked_for() -> None:
+    found = findings(Machine("PortAudio", "input", "output"), sound=True)
+    assert missing(found) == ["  missing  PortAudio: PortAudio is missing: fetch it"]
 
 
 def test_a_key_is_named_and_its_value_is_not() -> None:

@@ -56,6 +56,9 @@ class Script:
         self._echo = echo
         self._fixed = fixed_rate
 
+    def version(self) -> str:
+        return "a script"
+
     def refresh(self) -> None:
         assert not any(line.plugged for line in self.lines.values())
 

@@ -135,6 +135,25 @@ async def test_a_sound_system_that_goes_away_and_returns_is_found_again(
     assert loud[-1] - loud[0] >= len(sound) - began - RATE // 50  # none of the rest is missing
 
 
+async def test_a_call_follows_the_default_speaker_when_another_is_chosen(
+    sound_card: virtual.SoundCard,
+) -> None:
+    sound = murmur(2.5, 3)
+    async with Scope("test") as scope:
+        card = SoundCard(scope, ALONE, say=silent)
+        await card.open()
+        with sound_card.another_speaker() as captured:
+            card.speaker.write(sound.data)
+            await until(partial(played, card, len(sound), RATE))
+            sound_card.control("set-default-sink", "another")
+            await until(partial(played, card, len(sound), len(sound)))
+            await until(lambda: over(captured()))
+            heard = captured()
+        await card.close()
+
+    assert reached(sound, heard) == pytest.approx(len(sound), abs=RATE // 50)
+
+
 async def test_two_consoles_share_a_sound_card(sound_card: virtual.SoundCard) -> None:
     sounds = murmur(1.0, 1), murmur(1.0, 2)
     users: tuple[list[Samples], list[Samples]] = [], []
