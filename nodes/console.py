@@ -125,6 +125,7 @@ class SoundCard:
         self._running: dict[Side, Running] = {}
         self._passed: deque[Passed] = deque()
         self._woken = False
+        self._closing = False
         self._out = _Room(DEFAULT_RATE)
         self._in = _Room(RATE)
         self._silent = 0  # samples of perfect silence from the microphone
@@ -137,6 +138,7 @@ class SoundCard:
 
     async def close(self) -> None:
         """Let go of the devices."""
+        self._closing = True
         await self._loop.run_in_executor(None, self._close)
         self._look()
 
@@ -252,6 +254,8 @@ class SoundCard:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOKS)
+            if self._closing:
+                return
             for side, running in list(self._running.items()):
                 if not running.alive():
                     await self._again(side)
@@ -275,6 +279,8 @@ class SoundCard:
                     said = str(error)
                     self._say(f"  hear   {said}")
             await asyncio.sleep(LOOKS)
+        if self._closing:
+            return
         self._begin()
         self._say(f"  hear   going on with {self.name}")
 
@@ -282,6 +288,8 @@ class SoundCard:
         self._close()
         self._driver.refresh()
         self._open()
+        if self._closing:  # meanwhile
+            self._close()
 
 
 class _Room:

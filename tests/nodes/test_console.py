@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from antiphon.nodes.console import SoundCard, Wanted
+from antiphon.nodes.console import LOOKS, SoundCard, Wanted
 from antiphon.nodes.devices import Device, Side
 from antiphon.nodes.echo import Duplex
 from antiphon.nodes.wav import read_wav
@@ -42,19 +43,30 @@ class Line:
         self.plugged = False
 
 
+class Slow(Line):
+    """One that takes its time to close."""
+
+    def close(self) -> None:
+        super().close()
+        threading.Event().wait(2 * LOOKS)
+
+
 class Script:
     """A driver whose room has an echo: `echo` of what goes out comes in again, 40 ms later.
 
     Mutable: the devices there are, the streams, and what came out of the speaker.
     """
 
-    def __init__(self, *there: Device, echo: float = 0.0, fixed_rate: int = 0) -> None:
+    def __init__(
+        self, *there: Device, echo: float = 0.0, fixed_rate: int = 0, slow: bool = False
+    ) -> None:
         self.there = list(there)
         self.lines: dict[Side, Line] = {}
         self.opened: list[str] = []
         self.out: Samples = np.empty(0, np.int16)
         self._echo = echo
         self._fixed = fixed_rate
+        self._line = Slow if slow else Line
 
     def version(self) -> str:
         return "a script"
@@ -76,7 +88,7 @@ class Script:
 
     def record(self, device: Device, rate: int, take: Take) -> Line:
         self.take = take
-        self.lines["input"] = Line(rate)
+        self.lines["input"] = self._line(rate)
         return self.lines["input"]
 
     def unplug(self) -> None:
@@ -281,3 +293,15 @@ async def test_a_session_that_does_not_listen_keeps_two_seconds_at_most() -> Non
         await asyncio.sleep(0.1)
         assert not waits.done()
     assert {(frame.sample_rate, frame.samples_per_channel) for frame in frames} == {(16_000, 320)}
+
+
+@pytest.mark.realtime
+async def test_devices_that_are_slow_to_close_are_not_opened_again_when_a_call_ends() -> None:
+    said: list[str] = []
+    driver = Script(BUILT_IN, slow=True)
+    async with Scope("test") as scope:
+        card = SoundCard(scope, ANY, say=said.append, driver=driver)
+        await card.open()
+        await card.close()
+    assert driver.opened == ["Built-in"]
+    assert not [line for line in said if "gone" in line]
