@@ -254,7 +254,6 @@ async def test_a_cough_a_hum_and_a_slammed_door_do_not_end_a_reply(
 ) -> None:
     hums_and_cough = read_wav(CALLERS / "hums.wav").samples[107_000:155_000]
     pause = np.zeros(24_000, np.int16)
-    sound_card.echo(-10, 0.04)
     async with calling(Wanted(aec=True)) as call:
         await call.learn()
         speech = call.session.say(" ".join(TALK))

@@ -49,7 +49,7 @@ def test_a_caller_at_the_microphone_is_answered_until_somebody_hangs_up(
         until(lambda: "with   " in said.read_text())
         sound_card.listen()
         sound_card.speak(read_wav(CALLERS / "hums.wav").samples[40_000:85_000])
-        until(lambda: np.count_nonzero(sound_card.heard()) > RATE)  # a second of the answer
+        until(lambda: bool(np.count_nonzero(sound_card.heard()) > RATE))  # a second of the answer
         console.send_signal(signal.SIGINT)
         status = console.wait(30)
     finally:
