@@ -47,25 +47,34 @@ class Sight:
         """Look at that from now on, and at nothing else."""
         if source is self._source:
             return
-        self._source = source
-        self._forget()
+        if isinstance(self._source, RoomPictures):
+            self._source.seen = lambda _: None
         if self._looking is not None:
             self._looking.cancel()
             self._looking = None
+        self._source, self.picture = source, None
         if isinstance(source, RoomPictures):
-            source.gone = self._forget
-        if source is not None:
+            source.seen = self._see  # it can have a reader beside the session
+        elif source is not None:
             self._looking = self._scope.start("eyes", self._look(source))
 
-    def _forget(self) -> None:
-        self.picture = None
-
     async def _look(self, source: io.VideoInput) -> None:
-        session = self._session
         try:
             async for frame in source:
-                sampler = session.video_sampler
-                if session.input.video_enabled and (sampler is None or sampler(frame, session)):
-                    self.picture = frame
+                self._see(frame)
         except Exception as error:
+            self._session.conversation.faults.failed("input", error)
+
+    def _see(self, frame: rtc.VideoFrame | None) -> None:
+        """One picture; None: nothing is shown."""
+        session = self._session
+        try:
+            let_through = frame is None or (
+                session.input.video_enabled
+                and (session.video_sampler is None or session.video_sampler(frame, session))
+            )
+        except Exception as error:  # the program's sampler
             session.conversation.faults.failed("input", error)
+        else:
+            if let_through:
+                self.picture = frame

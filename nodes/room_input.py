@@ -194,11 +194,12 @@ class RoomInput(Following, io.AudioInput):
 class RoomPictures(Following, io.VideoInput):
     """The followed participant's camera or shared screen, whichever came last.
 
-    `gone` is called when nothing is shown any more: an old picture is not what somebody shows.
+    `seen` is called with each of them, whoever else reads them, and with None when nothing is shown
+    any more: an old picture is not what somebody shows.
     """
 
     def __init__(self, room: rtc.Room, scope: Scope) -> None:
-        self.gone: Callable[[], None] = lambda: None
+        self.seen: Callable[[rtc.VideoFrame | None], None] = lambda _: None
         sources = {rtc.TrackSource.SOURCE_CAMERA, rtc.TrackSource.SOURCE_SCREENSHARE}
         Following.__init__(self, room, scope, sources)
         io.VideoInput.__init__(self, label="room")
@@ -221,6 +222,7 @@ class RoomPictures(Following, io.VideoInput):
         async with aclosing(rtc.VideoStream.from_track(track=track)) as stream:
             async for event in stream:
                 if self.attached:
+                    self.seen(event.frame)
                     self._pictures.put_nowait(event.frame)
                 while self._pictures.size > PICTURES:
                     self._pictures.take_nowait()
@@ -229,8 +231,8 @@ class RoomPictures(Following, io.VideoInput):
         super()._stop()
         while self._pictures.waiting:
             self._pictures.take_nowait()
-        self.gone()
+        self.seen(None)
 
     def _muted(self, _: rtc.Participant, publication: rtc.TrackPublication) -> None:
         if publication.sid == self.track_sid:
-            self.gone()
+            self.seen(None)

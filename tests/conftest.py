@@ -11,6 +11,7 @@ import asyncio
 import functools
 import gc
 import inspect
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,15 @@ _passed = pytest.StashKey[bool]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "realtime: run this test on the ordinary event loop")
+    _hear_signals()
+
+
+def _hear_signals() -> None:
+    """Programs that are started from here inherit it when these are ignored, as under `nohup`."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            own = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, own)
 
 
 def pytest_asyncio_loop_factories(
