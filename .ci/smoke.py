@@ -34,8 +34,13 @@ for extra in (
     "antiphon.mcp_toolset",
 ):  # these need `antiphon[mcp]`
     names.remove(extra)
+of_the_console = {"textual", "sounddevice"}  # and these, where somebody asks for `antiphon[console]`
 for name in sorted(name.removesuffix(".__init__") for name in names):
-    importlib.import_module(name)
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in of_the_console:
+            raise
 
 files = importlib.metadata.files("antiphon") or []
 if not any(file.name == "LICENSE" for file in files):
