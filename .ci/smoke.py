@@ -34,7 +34,7 @@ for extra in (
     "antiphon.mcp_toolset",
 ):  # these need `antiphon[mcp]`
     names.remove(extra)
-of_the_console = {"textual", "sounddevice"}  # and these, where somebody asks for `antiphon[console]`
+of_the_console = {"textual", "sounddevice"}  # for whoever asks for `antiphon[console]`
 for name in sorted(name.removesuffix(".__init__") for name in names):
     try:
         importlib.import_module(name)
