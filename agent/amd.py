@@ -284,7 +284,9 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
         if self.takes_turns:
             self._session.interrupt(force=True)
         if category is AMDCategory.MACHINE_IVR and self._navigates:
-            logger.info("steering through its menu is the program's: beta.tools.send_dtmf_events")
+            logger.warning(
+                "steering through its menu is the program's: beta.tools.send_dtmf_events"
+            )
         if (job := get_job_context(required=False)) is not None:
             job.tagger.add(f"lk.amd:{category.value}", metadata={"reason": reason})
         self._end()

@@ -97,7 +97,9 @@ class SessionOptions:
         for name, check in _SIMPLE.items():
             check(name, getattr(self, name))
         if self.ivr_detection:
-            raise ArgumentError("ivr_detection=True: not built yet; it comes with telephony")
+            raise ArgumentError(
+                "ivr_detection=True: not built yet; the tool beta.tools.send_dtmf_events presses keys"
+            )
 
     def update(self, changed: TurnHandlingOptions | None, keyterms: NotGivenOr[list[str]]) -> None:
         """Put in what `update_options` was given."""
