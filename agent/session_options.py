@@ -98,7 +98,7 @@ class SessionOptions:
             check(name, getattr(self, name))
         if self.ivr_detection:
             raise ArgumentError(
-                "ivr_detection=True: not built yet; the tool beta.tools.send_dtmf_events presses keys"
+                "ivr_detection=True: not built yet; beta.tools.send_dtmf_events presses keys"
             )
 
     def update(self, changed: TurnHandlingOptions | None, keyterms: NotGivenOr[list[str]]) -> None:
