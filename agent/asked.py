@@ -63,7 +63,8 @@ def generate(
     """Have the model speak when its turn comes; `user_input` is in history at once."""
     _check(talk, user_input, asking)
     inside = INSIDE.get()
-    if user_input is not NOT_GIVEN and not (inside and inside.written == user_input):
+    written = user_input is not NOT_GIVEN and not (inside and inside.written == user_input)
+    if written:
         message = talk.memory.user_message(cast("str | llm.ChatMessage", user_input))
         talk.write(message, talk.agent)
     source = talk.speaking.generated(
@@ -75,7 +76,10 @@ def generate(
     source.modality = asking.modality
     kind = talk.speaking.kind(Kind.SPEECH, asking.allow_interruptions)
     talk.states.hold()
-    return talk.speaking.speak(source, kind)
+    speech = talk.speaking.speak(source, kind)
+    if written:
+        talk.delays.written(speech)
+    return speech
 
 
 def _taken(talk: Conversation) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from weakref import WeakKeyDictionary
 
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.timeline import delays
 from antiphon.sources import Generated
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from livekit.agents import llm
 
     from antiphon.agent import Agent
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from antiphon.nodes.llm import Answer
     from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.step import Step
+    from antiphon.speech import SpeechHandle
 
 Part = Literal["llm_node_ttft", "llm_node_ttfs", "tts_node_ttfb", "playback_latency", "e2e_latency"]
 
@@ -34,7 +38,8 @@ PARTS_OF_A_STEP: Final[tuple[tuple[Part, str, str], ...]] = (
 
 
 class Delays:
-    """Mutable state: the marks of the turn that is being spoken, and of those not yet answered."""
+    """Mutable state: the marks of the turn that is being spoken, and of those not yet answered; the
+    answers to what was written, and when that was."""
 
     def __init__(self, conversation: Conversation) -> None:
         self.voice_at = 0.0  # when the user's voice began
@@ -43,6 +48,7 @@ class Delays:
         self._turns = 0
         self._marks: dict[str, float] = {}
         self._of_turn: dict[int, dict[str, float]] = {}
+        self._written: WeakKeyDictionary[SpeechHandle, float] = WeakKeyDictionary()
 
     def note(self, seen: o.Observation, now: float) -> None:
         """Remember the time of what matters to the delay."""
@@ -76,17 +82,29 @@ class Delays:
         """on_user_turn_completed is done with that turn."""
         self._of_turn.get(turn, {})["hooked"] = now
 
+    def written(self, answer: SpeechHandle) -> None:
+        """What it answers is written now, and was not spoken."""
+        self._written[answer] = asyncio.get_running_loop().time()
+
     def audible(self, reply: Reply) -> None:
         """The answer to a turn is heard: say what its delay was made of."""
-        if reply.turn is None or reply.turn not in self._of_turn:
+        if reply.turn is None:
+            since = self._written.pop(self._conversation.speaking.handle(reply), None)
+            if since is not None:
+                self._tell(reply, since, reply.step.marked)
+            return
+        if reply.turn not in self._of_turn:
             return
         marks = {**self._of_turn[reply.turn], **reply.step.marked}
         self._of_turn = {n: m for n, m in self._of_turn.items() if n > reply.turn}
         reply.step.marked["last_voice"] = marks["last_voice"]
-        parts = {name: us / 1e6 for name, us in delays(marks["last_voice"], marks).items()}
+        self._tell(reply, marks["last_voice"], marks)
+
+    def _tell(self, reply: Reply, since: float, marks: Mapping[str, float]) -> None:
+        parts = {name: us / 1e6 for name, us in delays(since, marks).items()}
         total = round(sum(parts.values()), 6)
         self._conversation.mark("delay", reply, parts=parts, total=total)
-        logger.info("turn %s answered after %.3f s", reply.turn, total)
+        logger.info("turn %s answered after %.3f s", reply.turn or "in writing", total)
 
     def begun(self, _: object) -> None:
         """An output that is not ours says that it has begun to play what it was given."""

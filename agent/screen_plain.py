@@ -221,5 +221,5 @@ class PlainScreen(io.TextOutput):
 
 
 def _sum(parts: dict[str, float], total: object) -> str:
-    named = " + ".join(f"{name} {seconds:.3f}" for name, seconds in parts.items() if seconds)
+    named = " + ".join(f"{name} {took:.3f}" for name, took in parts.items() if took >= 0.0005)
     return f"answered after {total:.3f} s" + (f" = {named}" if named else "")

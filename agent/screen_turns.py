@@ -69,6 +69,8 @@ class Turns:
         self._user: Block | None = None  # whose turn is not over
         self._kept: Block | None = None  # of the turn that has just ended
         self._of_turn: dict[int, Block] = {}
+        self._written: Block | None = None  # that nobody answers yet
+        self._answered_by: dict[int, Block] = {}  # what was written, by the number of the reply
         self._agent: Block | None = None  # that is being heard
         self._last: Block | None = None  # of the agent's
         self._told = False  # to its end, which comes before the captions' own
@@ -177,6 +179,8 @@ class Turns:
             block = self._add(Block(Who.USER, at=record.t))
         if record.turn is not None:
             self._of_turn[record.turn] = block
+        else:
+            self._written = block
         self._kept = None
         block.text, block.interim = text.strip(), ""
         self._touch(block)
@@ -186,9 +190,12 @@ class Turns:
     def _note_of_the_agent(self, record: timeline.Record) -> None:
         detail = record.detail
         match record.kind:
+            case "reply_started" if self._written and detail["source"] == "generate_reply":
+                self._answered_by[record.reply or 0], self._written = self._written, None
             case "delay":
                 parts = cast("dict[str, float]", detail["parts"])
-                block = self._of_turn.get(record.turn or 0) or self._last
+                written = self._answered_by.pop(record.reply or 0, None)
+                block = self._of_turn.get(record.turn or 0) or written or self._last
                 self._below(block, Delay(parts, cast("float", detail["total"])))
             case "stopped":
                 voice, detection = detail["voice"], detail["detection"]

@@ -24,7 +24,7 @@ A record is `{t, kind, turn, reply, …}`: `t` in seconds since the session star
 | handoff | another agent is in charge: `to` |
 | message | history changed: `role`, `text`, `interrupted` |
 | unheard | `text` that was made ready when the reply was cut, and was not heard |
-| delay | `parts` of a turn's delay in seconds, and their `total`; see `delays` |
+| delay | `parts` of a turn's delay in seconds, and `total`; see `delays`; no `turn`: in writing |
 | stopped | a barge-in: seconds from the `voice` and from its `detection` to silence |
 | error | `source`, `message` |
 """

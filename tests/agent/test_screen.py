@@ -25,6 +25,13 @@ pytestmark = pytest.mark.realtime
 CALLERS = Path(__file__).parents[2] / "samples" / "callers"
 SAMPLE = Path(__file__).parents[2] / "samples" / "interruptions.py"
 ECHO = "await AgentSession().start(Echo())"
+THINKER = """
+class Thinker(Agent):
+    async def llm_node(self, chat_ctx, tools, model_settings):
+        await asyncio.sleep(0.25)
+        yield "Well."
+await AgentSession().start(Thinker(instructions=""))
+"""
 ENDLESS = """
 class Endless(Agent):
     async def llm_node(self, chat_ctx, tools, model_settings):
@@ -41,6 +48,20 @@ async def test_a_line_that_is_typed_is_a_turn_of_the_users(programs: Programs) -
 
     ending, _ = await sit(programs.entry(ECHO), act)
     assert ending.status == 0
+
+
+async def test_below_a_line_that_was_typed_is_a_bar_of_its_delay(programs: Programs) -> None:
+    async def act(user: Sitting) -> None:
+        await user.write("good morning")
+        await user.sees("you    good morning", "━", "first token 0.", "agent  Well.")
+        rows = user.picture().splitlines()
+        places = [
+            next(n for n, row in enumerate(rows) if text in row)
+            for text in ("good morning", "━", "first token 0.", "Well.")
+        ]
+        assert places == sorted(places)
+
+    await sit(programs.entry(THINKER), act)
 
 
 async def test_a_line_typed_before_comes_back_with_the_up_key(programs: Programs) -> None:

@@ -51,6 +51,17 @@ def test_a_delay_is_below_the_turn_that_was_answered_so_late() -> None:
     assert not turns.blocks[1].below
 
 
+def test_a_delay_is_below_what_was_written_and_answered_so_late() -> None:
+    turns = Turns()
+    note(turns, 1.0, "message", role="user", text="one", interrupted=False)
+    note(turns, 1.0, "reply_started", source="generate_reply")
+    turns.words("You wrote one.")
+    note(turns, 1.5, "delay", parts={**NONE, "model": 0.5}, total=0.5)
+    assert [block.text for block in turns.blocks] == ["one", "You wrote one."]
+    assert turns.blocks[0].below == [Delay({**NONE, "model": 0.5}, 0.5)]
+    assert not turns.blocks[1].below
+
+
 def test_what_was_cut_is_shown_as_far_as_it_was_heard_and_the_rest_as_not_heard() -> None:
     turns = Turns()
     note(turns, 1.0, "audible", 1)

@@ -76,6 +76,32 @@ async def test_the_parts_of_a_delay_are_the_times_of_its_stages() -> None:
     assert delay["total"] == sum(delay["parts"].values())
 
 
+async def test_a_turn_in_writing_is_answered_after_its_stages_too() -> None:
+    session: AgentSession[None] = AgentSession()
+    session.output.audio = Paced()
+    await session.start(Slow(instructions="Answer."))
+    await session.generate_reply(user_input="what time is it")
+    await session.aclose()
+
+    assert record(session, "delay") == {
+        "parts": {
+            **dict.fromkeys(("recognition", "endpointing", "hook", "chunk", "floor"), 0.0),
+            "model": THINK,
+            "voice": SPEAK,
+        },
+        "total": THINK + SPEAK,
+    }
+
+
+async def test_an_answer_shown_and_not_spoken_tells_its_delay() -> None:
+    session: AgentSession[None] = AgentSession()
+    await session.start(Slow(instructions="Answer."))
+    await session.generate_reply(user_input="what time is it")
+    await session.aclose()
+
+    assert record(session, "delay")["total"] == THINK
+
+
 async def test_what_was_prepared_in_the_meantime_costs_nothing() -> None:
     delay = record(await conversation(drafts=True), "delay")
 
