@@ -24,7 +24,7 @@ from antiphon.nodes import local
 from antiphon.nodes.callers import RATE, RecordedCaller
 from antiphon.nodes.console import SoundCard
 from antiphon.nodes.outputs import DEFAULT_RATE, Paced, Speaker
-from antiphon.patience import SLOW, waiting_for
+from antiphon.patience import waiting_for
 from antiphon.pipeline.errors import AntiphonError
 from antiphon.pipeline.left_behind import STRAYS, Strays
 from antiphon.pipeline.streams import Scope
@@ -42,7 +42,10 @@ if TYPE_CHECKING:
     from antiphon.pipeline import timeline
     from antiphon.session import AgentSession
 
-STARTS_WITHIN: Final = 10.0  # seconds the entry point has to start a session
+# Seconds until the entry point has started a session: a plugin may load a model meanwhile; whoever
+# looks on ends it when it is too much.
+STARTS_WITHIN: Final = 300.0
+RETURNED: Final = 10.0  # more, for a task that it has left behind to do it
 SIGNALLED: Final = 128  # and more: the exit status of a call that a signal has ended
 
 
@@ -67,6 +70,7 @@ class Console:
         self._calling: Calling | None = None
         loop = asyncio.get_running_loop()
         self._started: asyncio.Future[None] = loop.create_future()
+        self._entered: asyncio.Future[None] = loop.create_future()
         self._ended: asyncio.Future[Ending] = loop.create_future()
 
     async def hold(self) -> Ending:
@@ -84,8 +88,8 @@ class Console:
                     await self._open(scope)
                 if self._screen.typing:
                     scope.start("wishes", self._fulfil())
+                scope.start("caller", self._call())  # who waits, before a program that may block
                 scope.start("entry point", self._enter(job, self._entry))
-                scope.start("caller", self._call())
                 await asyncio.wait([self._ended])
                 ending = self._ended.result()
                 await self._hang_up(scope, job, ending)
@@ -225,21 +229,29 @@ class Console:
         except Exception as error:
             why = f"the entry point failed: {blame(error, self._program)}"
             self.end(Ending(1, why, error))
+        finally:
+            self._entered.set_result(None)
 
     # The caller's side.
 
     async def _call(self) -> None:
-        started = [self._started]
-        await asyncio.wait(started, timeout=SLOW)
-        if not self._started.done():
-            self._screen.notice("  wait   for the program to start its session (engines may load)")
-            limit = None if self._screen.typing else STARTS_WITHIN - SLOW
-            await asyncio.wait(started, timeout=limit)
+        with self._waiting("the program to start its session; engines and models may load"):
+            why = await self._starting()
         if self._calling is None:
-            self.end(Ending(1, f"the entry point started no session within {STARTS_WITHIN:g} s"))
+            self.end(Ending(1, f"the entry point {why}"))
             return
         await self._calling.call()
         self.end(Ending(0))
+
+    async def _starting(self) -> str:
+        """Wait until the session has started, or for as long as it may take."""
+        limit = None if self._screen.typing or self._card is not None else STARTS_WITHIN
+        first = asyncio.FIRST_COMPLETED
+        await asyncio.wait([self._started, self._entered], timeout=limit, return_when=first)
+        if not self._entered.done():
+            return f"started no session within {STARTS_WITHIN:g} s"
+        await asyncio.wait([self._started], timeout=RETURNED)
+        return "has returned and started no session"
 
     async def _fulfil(self) -> None:
         """Do what somebody at the screen asks for."""
