@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import os
 import sys
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from antiphon.pipeline.errors import NoSound
@@ -22,6 +24,7 @@ Side = Literal["input", "output"]
 
 SIDES: Final[tuple[Side, Side]] = ("input", "output")
 NAMES: Final[dict[Side, str]] = {"input": "microphone", "output": "speaker"}
+SOUND_FILES: Final = Path("/dev/snd")  # Linux' sound cards
 HEADSETS: Final = ("headset", "headphone", "airpods", "earbud", "earphone", "buds", "earpods")
 
 # PortAudio's error numbers.
@@ -112,6 +115,8 @@ def device(side: Side, wanted: str = "") -> Device:
 def choose(found: Sequence[Device], side: Side, wanted: str, standard: int) -> Device:
     """The one of `found` that is meant; `standard` is the number of the default."""
     usable = [each for each in found if each.channels(side)]
+    if not usable and _forbidden():
+        raise NoSound(f"there is no {NAMES[side]} that may be used: {permit()}")
     if not usable:
         raise NoSound(f"there is no {NAMES[side]}: {_bring_device()}")
     if not wanted:
@@ -179,6 +184,12 @@ def _bring_device() -> str:
         "plug one in, and see that PipeWire or PulseAudio runs "
         "(sudo apt install pipewire-pulse libasound2-plugins)"
     )
+
+
+def _forbidden() -> bool:
+    """There are sound cards, and none of them may be read: they are not even listed."""
+    cards = list(SOUND_FILES.glob("pcm*"))
+    return bool(cards) and not any(os.access(card, os.R_OK | os.W_OK) for card in cards)
 
 
 def permit() -> str:
