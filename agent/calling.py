@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from antiphon.line import Line
     from antiphon.nodes.callers import RecordedCaller
-    from antiphon.nodes.console import Microphone
+    from antiphon.nodes.microphone import Microphone
     from antiphon.screen import Screen
     from antiphon.session import AgentSession
 

@@ -119,7 +119,7 @@ class Sides(Static):
         now = (self._turns.user_is, self._turns.agent_is, self._on, self.size.width)
         if any(moved) or now != self._shown:
             self._shown = now
-            self.update(self._both(max(1, self.size.width)))
+            self.update(self._both(max(1, self.size.width)), layout=False)
 
     def _both(self, width: int) -> Text:
         user, agent = self._turns.user_is, self._turns.agent_is
@@ -163,7 +163,7 @@ class Keys(Static):
             style = WARNING if does in self._on else DIM
             text.append(f" {key} ", f"bold {WARNING if does in self._on else USER}")
             text.append(f"{name} ", style)
-        self.update(text)
+        self.update(text, layout=False)
 
 
 class Heading(Static):
@@ -188,7 +188,7 @@ class Heading(Static):
                 right = Text(f"{time} ")
                 left.truncate(max(1, self.size.width - len(right) - 1), overflow="ellipsis")
                 gap = self.size.width - left.cell_len - len(right)
-            self.update(left + Text(" " * max(1, gap)) + right)
+            self.update(left + Text(" " * max(1, gap)) + right, layout=False)
 
 
 class TextLine(Input):

@@ -11,20 +11,19 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 import soxr
-from livekit import rtc
-from livekit.agents import io
 
 from antiphon.nodes import devices
 from antiphon.nodes.echo import RATE, STEP, Duplex, Echo
 from antiphon.nodes.loudspeaker import Loudspeaker
+from antiphon.nodes.microphone import Microphone
 from antiphon.nodes.outputs import DEFAULT_RATE
 from antiphon.nodes.portaudio import Driver, PortAudio, Running
 from antiphon.pipeline.errors import NoSound
-from antiphon.pipeline.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("antiphon.sound")
 
-FRAME: Final = 2  # steps of 10 ms in a frame: the detector's window
-UNREAD: Final = 100  # frames kept for a session that does not read
 LOOKS: Final = 0.5  # seconds between two looks at the devices
 SLOW: Final = 3.0  # seconds after which it is said that the sound system does not answer
 DEAD: Final = 5.0  # seconds of perfect silence that no working microphone gives
@@ -53,34 +50,6 @@ class Wanted:
     microphone: str = ""
     speaker: str = ""
     aec: bool | None = None
-
-
-class Microphone(io.AudioInput):
-    """What is to be heard of the user: 16 kHz, in frames of 20 ms.
-
-    Mutable state: the frames that wait, the loudness of the last one, and whether it is muted.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(label="microphone")
-        self.muted = False  # nothing is heard or kept of the user
-        self.level = 0.0  # root mean square of the last frame, 0 to 1
-        self._frames: Stream[rtc.AudioFrame] = Stream(10**9, name="microphone")
-        self._steps: list[Samples] = []
-
-    async def __anext__(self) -> rtc.AudioFrame:
-        return await self._frames.next()
-
-    def hear(self, step: Samples) -> None:
-        """Ten milliseconds more."""
-        self._steps.append(step)
-        if len(self._steps) == FRAME:
-            samples = np.concatenate(self._steps)
-            self._steps = []
-            self.level = float(np.sqrt(np.mean(np.square(samples / 32768.0))))
-            while self._frames.size >= UNREAD:
-                self._frames.take_nowait()
-            self._frames.put_nowait(rtc.AudioFrame(samples.tobytes(), RATE, 1, len(samples)))
 
 
 class Passed(NamedTuple):
@@ -125,6 +94,7 @@ class SoundCard:
         self._running: dict[Side, Running] = {}
         self._passed: deque[Passed] = deque()
         self._woken = False
+        self._due = 0  # blocks from the microphone until there is a frame
         self._closing = False
         self._out = _Room(DEFAULT_RATE)
         self._in = _Room(RATE)
@@ -188,7 +158,8 @@ class SoundCard:
 
     def _take(self, block: Samples, at: float) -> None:
         self._passed.append(Passed("input", at, block, True))
-        if not self._woken:
+        self._due -= 1
+        if self._due <= 0 and not self._woken:
             self._woken = True
             try:
                 self._loop.call_soon_threadsafe(self._look)
@@ -221,6 +192,8 @@ class SoundCard:
                 self._went_out(passed, self.echo)
             else:
                 self._came_in(passed, self.echo)
+        # A frame is made of two blocks: for the first of them alone nobody need be woken.
+        self._due = ceil((self.microphone.lacks - self._in.waiting) / STEP)
 
     def _went_out(self, passed: Passed, echo: Echo) -> None:
         at = self._out.placed(passed)
@@ -317,6 +290,11 @@ class _Room:
             self._since, self._count = at, 0
         self._count += len(passed.samples)
         return at
+
+    @property
+    def waiting(self) -> int:
+        """Samples that do not fill a step yet."""
+        return len(self._left)
 
     def steps(self, samples: Samples) -> Iterator[Samples]:
         """Whole steps at the canceller's rate."""
