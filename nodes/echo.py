@@ -38,6 +38,8 @@ STAYS: Final = 0.3  # part of a sound's amplitude: of an echo, less is left
 OPEN: Final = 50  # steps after the last loud one for which all is let through
 RISES: Final = 1.01  # how fast a room's noise is followed upwards, a step
 AUDIBLE: Final = 30.0  # root mean square of a step of sound that counts as such
+RESTS: Final = 100  # steps with nothing in the room after which nothing is worked on
+STIRS: Final = 1.5  # times the loudness of the room's noise: somebody may be speaking
 
 
 class Duplex(Enum):
@@ -57,8 +59,11 @@ class Echo:
     While the agent sounds, only what stays loud behind the canceller is let through, and then all
     of it, from `DOUBT` before: what is left of an echo when a device stumbles is short.
 
+    While nothing is said by either, what comes in is the room's noise, and the canceller rests: it
+    would take most of the time that listening costs.
+
     Mutable state: what goes out and when, whether it is in the room, what came in and is in doubt,
-    and since when nothing of the agent's voice has come through.
+    since when nothing of the agent's voice has come through, and since when there was none at all.
     """
 
     def __init__(
@@ -77,6 +82,7 @@ class Echo:
             high_pass_filter=True,
             auto_gain_control=True,
         )
+        self._module.set_stream_delay_ms(DELAY)
         self._out: deque[tuple[float, Samples]] = deque(maxlen=WAITING)
         self._sounding = 0  # steps for which the agent's voice is still in the room
         self._loud: deque[bool] = deque(maxlen=DOUBT)  # whether the last steps stayed so
@@ -87,7 +93,9 @@ class Echo:
         self._open = 0  # steps for which all is let through
         self._ahead = 0  # steps let through in the place of which there had been silence
         self._without = 0  # steps of the agent's voice of which nothing came through
-        self._floor = AUDIBLE  # root mean square of the room's noise
+        self._floor = AUDIBLE  # root mean square of the room's noise, as it is heard
+        self._room = 0.0  # and as the microphone has it
+        self._quiet = 0  # steps without anything else
         self._random = np.random.default_rng(0)
 
     def went_out(self, at: float, samples: Samples) -> None:
@@ -101,18 +109,31 @@ class Echo:
             self._sounding = LINGERS
         elif self._sounding:
             self._sounding -= 1
+        before = _loudness(samples)
+        self._raw.append(samples)
+        self._sent.append(out)
+        if self._rests(before):
+            self._loud.append(False)
+            return self._heard(at, self._noise(self._floor))
+        cleaned = self._cleaned(out, samples)
+        loudness = _loudness(cleaned)
+        self._floor = min(loudness, max(self._floor, 1.0) * RISES)
+        self._loud.append(loudness > max(AUDIBLE, STAYS * before))
+        return self._heard(at, cleaned)
+
+    def _rests(self, loudness: float) -> bool:
+        """Neither of them has been heard for a while."""
+        self._room = min(loudness, max(self._room, 1.0) * RISES)
+        stirs = self._sounding or loudness > max(AUDIBLE, STIRS * self._room)
+        self._quiet = 0 if stirs else self._quiet + 1
+        return self._quiet > RESTS
+
+    def _cleaned(self, out: Samples, samples: Samples) -> Samples:
         frame = _frame(samples)
         if self._cancels:
             self._module.process_reverse_stream(_frame(out))
-            self._module.set_stream_delay_ms(DELAY)
         self._module.process_stream(frame)
-        cleaned = np.frombuffer(frame.data, np.int16)
-        loudness = _loudness(cleaned)
-        self._floor = min(loudness, self._floor * RISES)
-        self._raw.append(samples)
-        self._sent.append(out)
-        self._loud.append(loudness > max(AUDIBLE, STAYS * _loudness(samples)))
-        return self._heard(at, cleaned)
+        return np.frombuffer(frame.data, np.int16)
 
     def _heard(self, at: float, cleaned: Samples) -> list[tuple[float, Samples]]:
         """What is let through of a step: all of it, none, or also what was held before it."""
@@ -178,8 +199,10 @@ class Echo:
 
     def _hush(self) -> Samples:
         """The room as it sounds when nobody speaks: after no sound at all, a breath is an onset."""
-        noise = self._random.standard_normal(STEP) * min(self._floor, AUDIBLE)
-        return noise.astype(np.int16)
+        return self._noise(min(self._floor, AUDIBLE))
+
+    def _noise(self, loudness: float) -> Samples:
+        return (self._random.standard_normal(STEP) * loudness).astype(np.int16)
 
 
 def _part_of(sent: list[Samples], raw: list[Samples]) -> bool:

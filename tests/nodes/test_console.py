@@ -252,6 +252,28 @@ async def test_the_user_can_interrupt_once_the_echo_is_learnt_and_the_agent_hear
     assert [line[9:] for line in call.said] == [Duplex.LEARNING.value, Duplex.FULL.value]
 
 
+async def test_while_nothing_is_said_the_canceller_rests_and_the_room_sounds_the_same() -> None:
+    script = Script(BUILT_IN)
+    async with Scope("test") as scope:
+        call = Call(scope, script)
+        await call.card.open()
+        room = 120 * np.random.default_rng(5).standard_normal(16_000 * 12)
+        await script.run(8.0, room.astype(np.int16))
+        working, resting = call.heard[16_000:32_000], call.heard[-16_000:]
+        await script.run(0.5, voice(0.5, 16_000))
+        await call.card.close()
+
+    def alike(heard: Samples, place: int) -> float:
+        came_in = room[place - 480 : place + len(heard)]
+        found = np.correlate(came_in, heard.astype(np.float64), "valid")
+        return float(abs(found).max() / np.linalg.norm(heard) / np.linalg.norm(came_in))
+
+    assert alike(working, 16_000) > 0.3
+    assert alike(resting, 7 * 16_000) < 0.1
+    assert loudness(resting) == pytest.approx(loudness(working), rel=0.5)
+    assert loudness(call.heard[-4000:]) > 500  # a voice is heard at once
+
+
 async def test_a_microphone_that_gives_nothing_is_spoken_of_once() -> None:
     script = Script(BUILT_IN)
     async with Scope("test") as scope:

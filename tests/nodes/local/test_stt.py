@@ -258,6 +258,19 @@ async def test_a_cough_that_a_gain_control_made_loud_has_no_words() -> None:
     assert {event.type for event in found.events} == {Kind.RECOGNITION_USAGE}
 
 
+async def test_words_after_a_long_silence_in_a_room_are_heard_from_the_first_one_on(
+    say: Say,
+) -> None:
+    echo, heard = Echo(headset=True, cancels=False), []
+    sound = np.concatenate([silence(8.0), say(TIME), silence(8.0), say(MOTHER), silence(1.0)])
+    sound = sound + (60 * np.random.default_rng(4).standard_normal(len(sound))).astype(np.int16)
+    for at in range(0, len(sound) - STEP + 1, STEP):
+        heard += [step for _, step in echo.came_in(at / RATE, sound[at : at + STEP])]
+    found = await hear(PocketsphinxSTT(), np.concatenate(heard))
+
+    assert found.texts == [TIME, MOTHER]
+
+
 async def test_noise_that_is_no_word_is_used_up_without_a_word() -> None:
     t = np.arange(16_000) / 16_000
     hum = (6000 * np.sign(np.sin(2 * np.pi * 180 * t)) * (t < 0.5)).astype(np.int16)
