@@ -19,6 +19,7 @@ from livekit.agents.voice.amd import classifier as livekit
 
 from antiphon.arguments import given, said
 from antiphon.greeting import Greeting, Limits
+from antiphon.ivr import Menu
 from antiphon.nodes import models
 from antiphon.pipeline.errors import ArgumentError, UsageError
 from antiphon.pipeline.streams import Scope
@@ -123,6 +124,11 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
         if not isinstance(model, llm.LLM):
             raise ValueError("AMD needs a model to judge what is said: pass llm=")
         self._model = model
+        if session.menu is not None:
+            logger.warning(
+                "ivr_detection of the session gives way to AMD, which begins it if it is to"
+            )
+            session.menu.close()
         self._done = asyncio.get_running_loop().create_future()
         session.conversation.line.hold(True)
         session.amd = self
@@ -284,9 +290,7 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
         if self.takes_turns:
             self._session.interrupt(force=True)
         if category is AMDCategory.MACHINE_IVR and self._navigates:
-            logger.warning(
-                "steering through its menu is the program's: beta.tools.send_dtmf_events"
-            )
+            Menu(self._session, self._result.transcript)
         if (job := get_job_context(required=False)) is not None:
             job.tagger.add(f"lk.amd:{category.value}", metadata={"reason": reason})
         self._end()

@@ -8,6 +8,7 @@ from antiphon.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from antiphon.amd import AMD
+    from antiphon.ivr import Menu
     from antiphon.lifecycle import Run
     from antiphon.room import RoomIO
 
@@ -21,10 +22,12 @@ class Session(Protocol):
 class RoomOfSession:
     """What a session says of its room, and of the call in it.
 
-    Mutable state: `amd`, who listens for an answering machine now.
+    Mutable state: `amd`, who listens for an answering machine now, and `menu`, who steers through a
+    machine's.
     """
 
     amd: AMD | None = None
+    menu: Menu | None = None
 
     hosted = False  # somebody in the room may follow and steer it
 

@@ -14,6 +14,7 @@ from antiphon.context import INSIDE
 from antiphon.conversation import Conversation
 from antiphon.events import CloseEvent, error_event
 from antiphon.expect import RunResult
+from antiphon.ivr import Menu
 from antiphon.nodes.adapted import Adapted
 from antiphon.nodes.local import honesty
 from antiphon.nodes.outputs import DEFAULT_RATE, Speaker
@@ -98,6 +99,8 @@ class Run:
         talk.usage.follow(self._agent.models_in_use)
         talk.hearing.start()
         talk.end_of_turn.follow()
+        if self._session.options.ivr_detection:
+            Menu(self._session)
         talk.seats.seated(None, self._agent)
         talk.states.agent_is("listening")
         self._session.deliver()

@@ -96,10 +96,6 @@ class SessionOptions:
     def __post_init__(self) -> None:
         for name, check in _SIMPLE.items():
             check(name, getattr(self, name))
-        if self.ivr_detection:
-            raise ArgumentError(
-                "ivr_detection=True: not built yet; beta.tools.send_dtmf_events presses keys"
-            )
 
     def update(self, changed: TurnHandlingOptions | None, keyterms: NotGivenOr[list[str]]) -> None:
         """Put in what `update_options` was given."""

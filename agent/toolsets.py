@@ -77,7 +77,8 @@ class Toolsets:
         is to have none, take the place of the session's."""
         session = self._conversation.session
         servers = () if given(agent.mcp_servers) else session.mcp_servers or ()
-        return [*session.tools, *map(self._of_server, servers)]
+        keys = () if session.menu is None else session.menu.keys(agent)
+        return [*session.tools, *keys, *map(self._of_server, servers)]
 
     def of_agent(self, agent: Agent) -> list[llm.Tool | llm.Toolset]:
         return [*agent.tools, *map(self._of_server, said(agent.mcp_servers, None) or ())]

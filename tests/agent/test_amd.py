@@ -66,7 +66,7 @@ async def test_words_are_judged_and_a_human_hears_the_greeting_and_then_the_answ
 
 @pytest.mark.parametrize("judged", [VOICEMAIL, MENU])
 async def test_a_machine_is_not_talked_over_nor_answered(judged: Answer) -> None:
-    async with answered(judged) as (call, amd):
+    async with answered(judged, ivr_detection=False) as (call, amd):
         await call.play(
             says(MACHINE, at=1.0), says("To hear this again, stay on the line", at=12.0)
         )

@@ -141,7 +141,6 @@ OF_SESSIONS: list[tuple[dict[str, Any], str]] = [
     ({"aec_warmup_duration": -2}, "write seconds"),
     ({"session_close_transcript_timeout": None}, "write seconds"),
     ({"ivr_detection": 1}, "write True or False"),
-    ({"ivr_detection": True}, "send_dtmf_events presses keys"),
     ({"video_sampler": 1.0}, "write a function of a frame and the session"),
     ({"conn_options": {"max_retry": 1}}, r"write SessionConnectOptions\(…\)"),
     ({"stt_context_options": {"keyterms": "Acme"}}, "write a list of str"),
