@@ -55,6 +55,11 @@ def client_protocol(participant: rtc.RemoteParticipant) -> int:
     return participant._info.client_protocol
 
 
+def server_url(job: JobContext) -> str:
+    """Of the server whose room the job is in."""
+    return job._info.url
+
+
 def entry_point(server: AgentServer) -> Callable[[JobContext], Awaitable[None]]:
     """What `@server.rtc_session()` decorated; UsageError when nothing was."""
     if server._entrypoint_fnc is None:

@@ -1,7 +1,4 @@
-"""Ready-made tasks and groups of tasks, by LiveKit's names (`beta.workflows`).
-
-`WarmTransferTask` moves a caller between rooms, and comes with them.
-"""
+"""Ready-made tasks and groups of tasks, by LiveKit's names (`beta.workflows`)."""
 
 from antiphon.workflows.cards import (
     CardCaptureDeclinedError,
@@ -33,6 +30,7 @@ from antiphon.workflows.tasks import (
     GetPhoneNumberResult,
     GetPhoneNumberTask,
 )
+from antiphon.workflows.warm_transfer import WarmTransferResult, WarmTransferTask
 
 __all__ = [
     "CardCaptureDeclinedError",
@@ -66,6 +64,8 @@ __all__ = [
     "TaskGroup",
     "TaskGroupResult",
     "Unreadable",
+    "WarmTransferResult",
+    "WarmTransferTask",
     "WorkflowInstructions",
     "dtmf_event_to_code",
     "format_dtmf",

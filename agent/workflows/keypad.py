@@ -28,6 +28,7 @@ RECORD: Final = "As soon as the user has said them, call `record_inputs` with th
 CONFIRM: Final = (
     "Say them back one by one, and call `confirm_inputs` with them when the user has agreed."
 )
+KEYS: Final = {key.value for key in DtmfEvent}
 PRESSED: Final = "<dtmf_inputs>{keys}</dtmf_inputs>"
 
 
@@ -116,7 +117,8 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
             self._wait(True)
 
     def _received(self, event: rtc.SipDTMF) -> None:
-        self.press(DtmfEvent(event.digit))
+        if event.digit in KEYS:  # it comes from outside
+            self.press(DtmfEvent(event.digit))
 
     def _user_changed(self, event: UserStateChangedEvent) -> None:
         self._wait(event.new_state != "speaking")
