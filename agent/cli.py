@@ -5,7 +5,8 @@
                           [--stand-in FILE]
     antiphon doctor [--sound]
     antiphon start|dev|connect FILE [...]     see `serving`
-    python FILE console|start|dev|connect [...]
+    antiphon download-files FILE
+    python FILE console|start|dev|connect|download-files [...]
 
 The exit status is 0 when the caller was answered to the end, 1 when something failed, 2 when the
 command cannot be understood, 130 after Ctrl-C and 143 after SIGTERM. A program that ends itself
@@ -45,7 +46,7 @@ from antiphon.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-LATER: Final = ("download-files", "web", "replay", "bench")
+LATER: Final = ("web", "replay", "bench")
 LEAVES_WITHIN: Final = 0.3  # seconds a thread of the program's may hold the exit
 
 

@@ -1,4 +1,5 @@
-"""`start`, `dev` and `connect`: an agent program as a worker of a LiveKit server.
+"""`start`, `dev` and `connect`: an agent program as a worker of a LiveKit server. Before them,
+`download-files`.
 
 The worker, its job processes and the dispatch are LiveKit's. Ours is what is said when something
 is missing, which address is used, and that a call whose agent died gets another one.
@@ -24,7 +25,7 @@ from livekit.agents import utils
 from livekit.agents.cli.log import setup_logging
 from livekit.agents.worker import ServerEnvOption
 
-from antiphon import jobs, worker
+from antiphon import downloads, jobs, worker
 from antiphon.jobs_lost import AGAIN, LostCalls
 from antiphon.journal import Journal
 from antiphon.pipeline.errors import UsageError
@@ -41,7 +42,8 @@ if TYPE_CHECKING:
 
     from antiphon.service import Address
 
-COMMANDS: Final = ("start", "dev", "connect")
+DOWNLOAD: Final = "download-files"
+COMMANDS: Final = ("start", "dev", "connect", DOWNLOAD)
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "CRITICAL")
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 SETUPS: Final = 3  # processes in a row that could not be set up: the program cannot be run
@@ -63,6 +65,7 @@ def add_commands(
         ("start", "serve calls of a LiveKit server, in production"),
         ("dev", "serve calls of a LiveKit server, while the program is being written"),
         ("connect", "join one room of a LiveKit server"),
+        (DOWNLOAD, "fetch the files that the program's plugins need"),
     ):
         parser = commands.add_parser(name, help=what)
         if not own:
@@ -75,6 +78,8 @@ def add_commands(
 def _add_options(parser: argparse.ArgumentParser, command: str) -> None:
     env, add = os.environ.get, parser.add_argument
     parser.set_defaults(debug=False)
+    if command == DOWNLOAD:
+        return
     add("--url", help="of the LiveKit server, as ws://127.0.0.1:7880; or LIVEKIT_URL")
     add("--api-key", metavar="KEY", help="or LIVEKIT_API_KEY")
     add("--api-secret", metavar="SECRET", help="or LIVEKIT_API_SECRET")
@@ -101,6 +106,9 @@ def serve(given: argparse.Namespace, server: AgentServer | None) -> None:
     program = given.file if server is None else Path(sys.argv[0])
     by_file = server is None
     server = load(program) if server is None else server
+    if given.command == DOWNLOAD:
+        downloads.fetch()
+        return
     served = jobs.Served(program, by_file, worker.functions(server))
     at = _address(given, server)
     worker.settle(server, at)

@@ -243,3 +243,45 @@ def test_a_journal_where_none_can_be_is_told_of(tmp_path: Path) -> None:
     done = ran(write(tmp_path), "start", *there, "--journal", tmp_path / "none" / "calls.jsonl")
     assert done.returncode == 1
     assert done.stderr.startswith("antiphon: the journal ")
+
+
+PLUGIN = """
+from antiphon.plugin import Plugin
+
+
+class Ears(Plugin):
+    def download_files(self):
+        {body}
+
+
+Plugin.register_plugin(Ears("ears", "1.0", "antiphon-plugins-ears"))
+"""
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_download_files_has_the_programs_plugins_fetch_what_they_need(
+    tmp_path: Path, own: bool
+) -> None:
+    fetched = tmp_path / "model"
+    body = f"Path({str(fetched)!r}).write_text('fetched')"
+    program = write(tmp_path, before=PLUGIN.format(body=body), after=GUARDED)
+    words = [program, "download-files"] if own else ["-m", "antiphon", "download-files", program]
+    done = subprocess.run(
+        [sys.executable, *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert fetched.read_text() == "fetched"
+    assert "antiphon-plugins-ears" in done.stderr
+
+
+def test_a_plugin_whose_files_cannot_be_had_is_named(tmp_path: Path) -> None:
+    body = 'raise ConnectionError("there is no network")'
+    done = ran(write(tmp_path, before=PLUGIN.format(body=body)), "download-files")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "the files of antiphon-plugins-ears cannot be had: ConnectionError" in last
