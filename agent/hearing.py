@@ -134,6 +134,7 @@ class Hearing:
                 unheard = not deaf and self._deafness.of_words
                 self._audio.put_nowait(silent(frame) if unheard else frame)
         self._conversation.end_of_turn.hear(frame)
+        self._conversation.overlap.hear(frame)
         self._detecting.hear(frame)
 
     def flush(self) -> None:
@@ -184,7 +185,7 @@ class Hearing:
         """Run the node, again whenever it fails or ends while there is somebody to listen to."""
         settings = ModelSettings()
         told = False  # that it ends without a word, which is news once
-        while True:
+        while self._recognising is asyncio.current_task():  # and no other has taken over
             self._audio = Stream(10**9, name="stt/audio")
             audio = self._audio
             gave = False
@@ -201,8 +202,6 @@ class Hearing:
                         why = "stt_node ended without a word; it is started again"
                         self._conversation.faults.failed("stt", NodeError(why))
                 audio.close()
-            if self._recognising is not asyncio.current_task():
-                return  # another has taken over
             await asyncio.sleep(RETRY)
 
     async def _read_words(

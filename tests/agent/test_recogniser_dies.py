@@ -113,3 +113,32 @@ def test_a_recogniser_that_ends_before_its_first_word_is_started_again(ends: int
     assert call.text("user") == ["zaza", "zeze"]
     assert call.text("assistant")
     assert errors == ["stt_node ended without a word; it is started again"]
+
+
+def test_a_recogniser_that_dies_as_another_agent_takes_over_is_not_started_again() -> None:
+    class Dying(Plain):
+        begun = 0
+
+        async def stt_node(self, audio: Any, model_settings: Any) -> AsyncGenerator[Any, None]:
+            self.begun += 1
+            yield await self.caller.speech.get()
+            raise ValueError("gone")
+
+    first: list[Dying] = []
+
+    def dying(call: Call) -> Agent:
+        first.append(Dying(call.caller, call.voice))
+        return first[0]
+
+    errors: list[str] = []
+    call = hold(
+        _listening(errors),
+        user(1.0, 3.0, "zaza zeze zizi"),  # the first word comes, and the recogniser dies
+        at(2.0, lambda call: call.session.update_agent(Plain(call.caller, call.voice))),
+        user(6.0, 6.6, "zozo zuzu"),
+        until=12.0,
+        agent=dying,
+    )
+    assert errors == ["gone"]
+    assert first[0].begun == 1
+    assert call.text("user")[-2:] == ["zozo", "zuzu"]
