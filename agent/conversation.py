@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, assert_never, cast
 
 from livekit.agents import LanguageCode, llm
@@ -21,6 +22,7 @@ from antiphon.faults import Faults
 from antiphon.hearing import Hearing
 from antiphon.idle import Idle
 from antiphon.memory import Memory
+from antiphon.overlap import Overlap
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.floor import Line
 from antiphon.pipeline.timeline import Timeline
@@ -62,6 +64,7 @@ class Conversation(Stirring):
         self.strays = strays
         self.options = self._options(agent)
         self.line = Line(self.observe, session.options.gap(agent))
+        self.overlap = Overlap(self, scope)
         self.machine = Turns(self._rules(agent))
         self._loop = asyncio.get_running_loop()
         self.memory = Memory(session)
@@ -105,14 +108,21 @@ class Conversation(Stirring):
     def obey(self, agent: Agent) -> None:
         """Go by the options as they are now."""
         self.options = self._options(agent)
+        self.overlap.follow()
         self.machine.rules = self._rules(agent)
         self.line.gap = self.session.options.gap(agent)
         self.unbuilt.tell(self.session, agent, self.options)
         self.end_of_turn.follow()
         self._set_timer()
 
+    def learn_rules(self) -> None:
+        """Something that the rules go by has changed."""
+        self.machine.rules = self._rules(self.agent)
+        self._set_timer()
+
     def _rules(self, agent: Agent) -> Rules:
-        return self.session.options.rules(self.options, agent)
+        rules = self.session.options.rules(self.options, agent)
+        return replace(rules, judged_after=self.overlap.after)
 
     def _options(self, agent: Agent) -> Options:
         return self.session.options.in_force(agent)
@@ -161,6 +171,7 @@ class Conversation(Stirring):
                 self._carry_out(decision, now)
             except Exception as error:  # what is foreign in it must not make the session deaf
                 self.faults.failed("session", error)
+            self.overlap.note(decision)
             committed = decision.text if isinstance(decision, o.Commit) else committed
         self.end_of_turn.note(seen)
         if not self.machine.committing:

@@ -101,6 +101,8 @@ class Run:
         talk.end_of_turn.follow()
         if self._session.options.ivr_detection:
             Menu(self._session)
+        talk.overlap.follow()
+        talk.learn_rules()
         talk.seats.seated(None, self._agent)
         talk.states.agent_is("listening")
         self._session.deliver()

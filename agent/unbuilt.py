@@ -37,7 +37,5 @@ class Unbuilt:
 def _asked_for(session: AgentSession[Any], agent: Agent, options: Options) -> Iterator[str]:
     if said(agent.expressive, session.expressive):
         yield "expressive=; the model is not told how to steer the voice"
-    if options["interruption"].get("mode") == "adaptive":
-        yield 'interruption mode "adaptive"; the detector of speech and the words decide'
     if options["turn_detection"] == "realtime_llm":
         yield 'turn_detection="realtime_llm"; the detector of speech and the delays decide'

@@ -42,8 +42,10 @@ class Evidence:
         self.open = False  # the recogniser has not yet said that the turn ends
         self.young: tuple[float, float] | None = None  # a voice that may prove short: start, notice
         self.score: Score | None = None
+        self.judged: bool | None = None  # may this voice interrupt? False: a model has not said so
         self.pauses = Pauses()
         self.sounded: float | None = None  # since the last voice, when a reply did
+        self.began = 0.0  # when a reply last gave its first sound
         self.asked: CommitNow | None = None
         self.asked_until = 0.0
 
@@ -57,11 +59,21 @@ class Evidence:
         until = self.last_voice if until is None else until
         return 0.0 if self.voice_since is None else until - self.voice_since
 
+    @property
+    def heard_out(self) -> bool:
+        """What there is is the final transcript of the last voice."""
+        return self.words.settled and self.words_at >= self.last_voice
+
     # What comes in.
 
-    def voice(self, seen: VoiceStarted, now: float, rules: Rules, user: User) -> None:
-        """A voice starts. After so long a silence it has words of its own: no final transcript
-        of what was said before is waited for any more."""
+    def voice(
+        self, seen: VoiceStarted, now: float, rules: Rules, user: User, *, over: bool
+    ) -> None:
+        """A voice starts, `over` a reply perhaps. After so long a silence it has words of its own:
+        no final transcript of what was said before is waited for any more."""
+        asks = rules.judged_after is not None and seen.at > self.began + rules.judged_after
+        if over and asks and self.judged is None:
+            self.judged = False
         false_end = self.sounded is None or seen.at <= self.sounded + self.pauses.delay(rules)
         if false_end and self.last_voice:
             self.pauses.learn(seen.at - self.last_voice, rules)
@@ -86,6 +98,7 @@ class Evidence:
 
     def reply_sounds(self, now: float, user: User) -> None:
         """A reply gives its first sound."""
+        self.began = now
         if user is not User.VOICED and self.sounded is None:
             self.sounded = now
 
@@ -103,6 +116,12 @@ class Evidence:
                 self.answers, self.score = seen.answers, None
         return True
 
+    def judge(self, rules: Rules) -> bool:
+        """A model says that the voice interrupts; False where it was not asked."""
+        asked = self.unjudged(rules)
+        self.judged = asked or self.judged
+        return asked
+
     def ask(self, asked: CommitNow, now: float) -> None:
         """The application ends the turn."""
         self.asked, self.asked_until = asked, now + asked.timeout
@@ -115,16 +134,23 @@ class Evidence:
 
     # What it means.
 
+    def unjudged(self, rules: Rules) -> bool:
+        """A model has yet to say that the voice over the reply interrupts it."""
+        return self.judged is False and rules.judged_after is not None
+
     def counts(self, rules: Rules, *, voiced: bool) -> bool:
         """May these words end a reply? While the user is `voiced` more of them may come."""
-        if self.answers or not self.text:
+        if self.unjudged(rules):
+            return False
+        if self.answers or self.judged or not self.text:
             return bool(self.text)
         more = voiced and bool(self.words.interim)
         return counts(self.text, rules.min_words, self.language, unfinished=more)
 
     def lasts_at(self, rules: Rules) -> float | None:
-        """When this voice will have lasted min_duration; None when it is known already."""
-        if self.young is None:
+        """When this voice will have lasted min_duration; None when it is known already, or says
+        nothing."""
+        if self.young is None or self.unjudged(rules):
             return None
         start, noticed = self.young
         return max(noticed, start + rules.min_duration)

@@ -65,6 +65,11 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class BargedIn:
+    """A model of interruptions says that the voice which is heard over the reply is one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Granted:
     """A reply was given the floor."""
 
@@ -135,7 +140,7 @@ class Tick:
 
 Observation = (
     VoiceStarted | VoiceStopped | Transcript | Score | Granted | Audible | Gone | Working
-) | (Protect | CommitNow | Clear | Interrupt | Closed | Tick)
+) | (BargedIn | Protect | CommitNow | Clear | Interrupt | Closed | Tick)
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,9 +68,12 @@ class Turns:
     @property
     def awaited(self) -> bool:
         """Words may still come: what is there is not the final transcript of the last voice."""
-        known = self._evidence
-        heard_out = known.words.settled and known.words_at >= known.last_voice
-        return self.unfinished and not (self.user is User.ENDING and heard_out)
+        return self.unfinished and not (self.user is User.ENDING and self._evidence.heard_out)
+
+    @property
+    def unjudged(self) -> bool:
+        """A voice over the reply waits for a model to say that it interrupts."""
+        return self._evidence.unjudged(self.rules)
 
     @property
     def committing(self) -> bool:
@@ -105,6 +108,9 @@ class Turns:
                 self._on_transcript(seen, now, out)
             case o.Score():
                 self._evidence.score = seen
+            case o.BargedIn():
+                if self._evidence.judge(self.rules):
+                    self._lasted(now, out)
             case o.Granted():
                 self._on_granted(seen, out)
             case o.Audible() | o.Gone() | o.Protect():
@@ -164,8 +170,7 @@ class Turns:
     def _on_voice(self, seen: o.VoiceStarted, now: float, out: list[o.Decision]) -> None:
         if self.user is User.VOICED:
             return
-
-        self._evidence.voice(seen, now, self.rules, self.user)
+        self._evidence.voice(seen, now, self.rules, self.user, over=self.floor is Floor.AUDIBLE)
         self._move(Cue.VOICE)
         out.append(o.UserIs("speaking", seen.at))
         if not self.rules.manual:
@@ -220,11 +225,11 @@ class Turns:
     ) -> None:
         if seen.gen != self.gen:
             return
-
         if isinstance(seen, o.Audible):
             self._evidence.reply_sounds(now, self.user)
             self._act(Cue.SOUNDED, out)
         elif isinstance(seen, o.Gone):
+            self._evidence.judged = None
             self._act(Cue.GONE, out)
         else:
             self._on_protect(seen, out)
@@ -258,9 +263,7 @@ class Turns:
             self._act(Cue.LASTED, out)
 
     def _calm(self, now: float, out: list[o.Decision]) -> None:
-        self._evidence.young = (
-            None  # a voice that was noise so far pauses nothing more, only its words
-        )
+        self._evidence.young = None  # it was noise so far: only words end the reply now
         self._act(Cue.CALM, out)
 
     def _unstick(self, now: float, out: list[o.Decision]) -> None:
@@ -320,6 +323,7 @@ class Turns:
             self._drafts.make(self.text, out)
 
     def _over(self, out: list[o.Decision]) -> None:
+        self._evidence.judged = None
         self._move(Cue.OVER)
         self._act(Cue.OVER, out)
 
