@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, FlushSentinel, llm
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectionError, FlushSentinel, llm
 
 from antiphon.nodes.edge import Characters, closed, opened
+from antiphon.nodes.langchain import Heard
+from antiphon.nodes.watch import Watch
 from antiphon.pipeline.source import Flush, Thought
 
 if TYPE_CHECKING:
@@ -24,6 +27,10 @@ logger = logging.getLogger("antiphon.llm")
 
 Chunk = llm.ChatChunk | str | FlushSentinel
 
+FAILED: Final = "error"
+SWITCHED: Final = "llm_availability_changed"  # a fallback's
+RETRIED: Final = 0.05  # seconds after a failure; what comes later is another attempt's
+
 
 async def chat(
     engine: llm.LLM[Any],
@@ -32,15 +39,49 @@ async def chat(
     model_settings: ModelSettings,
     conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
 ) -> AsyncGenerator[llm.ChatChunk, None]:
-    """One request; leaving early closes it."""
-    async with engine.chat(
+    """One request; leaving early closes it. A model that fails in the middle of its answer and
+    begins anew has failed: whoever listens has heard the beginning."""
+    ask = partial(
+        engine.chat,
         chat_ctx=chat_ctx,
         tools=tools,
         tool_choice=model_settings.tool_choice,
         conn_options=conn_options,
-    ) as stream:
-        async for chunk in stream:
-            yield chunk
+    )
+    with Watch(engine, FAILED, SWITCHED) as watch:
+        attempt, words = Attempt(watch), Heard(engine)
+        async with words.asked(partial(watch.asked, ask)) as stream:
+            async for chunk in stream:
+                attempt.check(chunk)
+                if words.hears(chunk):
+                    yield chunk
+
+
+class Attempt:
+    """Mutable state: what the chunks so far have in common, and whether they said anything."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._last = ""
+        self._answered = False
+
+    def check(self, chunk: llm.ChatChunk) -> None:
+        """APIConnectionError for a chunk that does not go on with the ones before it."""
+        if self._watch.told and self._anew(chunk):
+            self._watch.told.clear()
+            if self._answered:
+                why = "the model failed in the middle of its answer, and began anew"
+                raise APIConnectionError(why, retryable=False)
+        self._last = chunk.id
+        self._answered = self._answered or chunk.has_response()
+
+    def _anew(self, chunk: llm.ChatChunk) -> bool:
+        now, told = asyncio.get_running_loop().time(), self._watch.told
+        if FAILED in told:  # it waits before it tries again
+            return now - told[FAILED] > RETRIED
+        if not self._last:
+            return now - told[SWITCHED] > RETRIED
+        return chunk.id != self._last
 
 
 class Answer:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, stt
 
+from antiphon.nodes.fallback_stt import Kept
 from antiphon.pipeline.errors import NodeError, UsageError
 from antiphon.pipeline.streams import Scope, Stream
 
@@ -33,34 +34,38 @@ async def recognise(
         if voice is None:
             raise UsageError(f"{engine.label} takes whole utterances: give the session a vad")
         engine = stt.StreamAdapter(stt=engine, vad=voice)
-    async with (
-        Scope("stt") as scope,
-        engine.stream(conn_options=conn_options) as stream,
-    ):
-        flushes = FLUSHES.get()
-        if flushes is not None and engine.capabilities.manual_flush:
-            flushes[:] = [stream.flush]
-        refused: list[Exception] = []
-        if isinstance(audio, Stream):  # a frame wakes no task
-            audio.forward(partial(_push, stream, refused), partial(_end, stream))
-        else:
-            scope.start("audio", _push_all(stream, refused, audio))
-        try:
-            async for event in stream:
-                yield event
-        finally:
-            if flushes is not None:
-                flushes.clear()
-        for error in refused[:1]:
-            raise NodeError(f"the recogniser took no more audio: {error}") from error
+    ask = partial(engine.stream, conn_options=conn_options)
+    with Kept(engine) as kept:
+        async with Scope("stt") as scope, kept.asked(ask) as stream:
+            flushes = FLUSHES.get()
+            if flushes is not None and engine.capabilities.manual_flush:
+                flushes[:] = [stream.flush]
+            refused: list[Exception] = []
+            push = kept.forward(partial(_push, stream, refused))
+            if isinstance(audio, Stream):  # a frame wakes no task
+                audio.forward(push, partial(_end, stream))
+            else:
+                scope.start("audio", _push_all(stream, push, audio))
+            try:
+                async for event in stream:
+                    if event.type is stt.SpeechEventType.FINAL_TRANSCRIPT:
+                        kept.understood()
+                    yield event
+            finally:
+                if flushes is not None:
+                    flushes.clear()
+            for error in refused[:1]:
+                raise NodeError(f"the recogniser took no more audio: {error}") from error
 
 
 async def _push_all(
-    stream: stt.RecognizeStream, refused: list[Exception], audio: AsyncIterable[rtc.AudioFrame]
+    stream: stt.RecognizeStream,
+    push: Callable[[rtc.AudioFrame], None],
+    audio: AsyncIterable[rtc.AudioFrame],
 ) -> None:
     try:
         async for frame in audio:
-            _push(stream, refused, frame)
+            push(frame)
     finally:
         _end(stream)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,8 @@ from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, TimedString
 
 from antiphon.nodes.edge import closed, opened
 from antiphon.nodes.edge import frame as checked
+from antiphon.nodes.fallback_tts import own
+from antiphon.nodes.retried import Unrepeated
 from antiphon.pipeline.foreign import finish
 from antiphon.pipeline.ledger import LEDGER, Mark, Sound
 from antiphon.pipeline.streams import Scope
@@ -45,7 +48,9 @@ async def synthesise(
 ) -> AsyncGenerator[rtc.AudioFrame, None]:
     """Speak `text`, one item at a time, with any LiveKit TTS."""
     async with Scope("tts") as scope:
-        if engine.capabilities.streaming:
+        several = own(engine)
+        speak = several.speak if several is not None else partial(_request, engine)
+        if engine.capabilities.streaming and several is None:
             async with aclosing(_one_stream(scope, engine, text, conn_options)) as frames:
                 async for frame in frames:
                     yield frame
@@ -56,7 +61,7 @@ async def synthesise(
             async for chunk in text:
                 ledger = LEDGER.get()
                 mark = ledger.mark(chunk) if ledger else None
-                request = _request(engine, chunk, conn_options)
+                request = speak(chunk, conn_options)
                 yield mark, request if first else scope.pipe("request", request, ahead, _samples)
                 first = False
 
@@ -77,8 +82,10 @@ async def _request(
     engine: tts.TTS[Any], chunk: str, conn_options: APIConnectOptions
 ) -> AsyncGenerator[rtc.AudioFrame, None]:
     async with engine.synthesize(chunk, conn_options=conn_options) as stream:
+        new = Unrepeated()
         async for audio in stream:
-            yield audio.frame
+            if (frame := new.frame(audio)) is not None:
+                yield frame
 
 
 async def _one_stream(

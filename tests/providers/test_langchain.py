@@ -6,6 +6,8 @@ import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from antiphon import Agent, AgentSession
 from antiphon.simulate import (
     OWN,
@@ -91,3 +93,69 @@ async def test_a_barge_in_ends_the_graph() -> None:
         assert ended[0] == "cut"
         await call.play(interrupts("stop", into=1.0))
     assert ended[:2] == ["cut", "cut"]
+
+
+RAW = '{"rows": [17, 4], "secret": "x9"}'
+
+
+def calling_graph(*, by_hand: bool) -> Any:
+    """A graph whose model calls a tool, and which answers by itself when it has been called."""
+    plugin("langchain")
+    graphs: Any = import_module("langgraph.graph")
+    ready: Any = import_module("langgraph.prebuilt")
+    from langchain_core.messages import AIMessage, SystemMessage, ToolMessage
+    from langchain_core.tools import tool
+
+    @tool
+    def look(where: str) -> str:
+        """Look somewhere."""
+        return RAW
+
+    async def ask(_: dict[str, Any]) -> dict[str, Any]:
+        call = {"name": "look", "args": {"where": "here"}, "id": "call_1"}
+        return {"messages": [AIMessage(content="", tool_calls=[call])]}
+
+    async def look_by_hand(_: dict[str, Any]) -> dict[str, Any]:
+        return {"messages": [ToolMessage(content=RAW, tool_call_id="call_1")]}
+
+    async def answer(state: dict[str, Any]) -> dict[str, Any]:
+        assert state["messages"][-1].text == RAW
+        told = SystemMessage(content="Nobody may hear this.")
+        return {"messages": [told, AIMessage(content="There are two rows.")]}
+
+    whole = graphs.StateGraph(graphs.MessagesState)
+    whole.add_node("ask", ask)
+    whole.add_node("look", look_by_hand if by_hand else ready.ToolNode([look]))
+    whole.add_node("answer", answer)
+    for one, other in ((graphs.START, "ask"), ("ask", "look"), ("look", "answer")):
+        whole.add_edge(one, other)
+    whole.add_edge("answer", graphs.END)
+    return whole.compile()
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+async def test_what_a_tool_of_a_graph_gives_is_never_spoken(by_hand: bool) -> None:
+    session = session_of(calling_graph(by_hand=by_hand))
+    async with calling(Agent(instructions="Be brief."), session=session, llm=OWN) as call:
+        await call.play(says("how many rows"), listens())
+        await call.play(says("and again"), listens())
+    assert call.said("agent") == ["There are two rows.", "There are two rows."]
+
+
+async def test_a_graph_may_repeat_in_its_own_words_what_a_tool_gave() -> None:
+    plugin("langchain")
+    graphs: Any = import_module("langgraph.graph")
+    from langchain_core.messages import AIMessage, ToolMessage
+
+    async def answer(_: dict[str, Any]) -> dict[str, Any]:
+        given = ToolMessage(content="It is open.", tool_call_id="call_1")
+        return {"messages": [given, AIMessage(content="It is open.")]}
+
+    whole = graphs.StateGraph(graphs.MessagesState)
+    whole.add_node("answer", answer)
+    whole.add_edge(graphs.START, "answer")
+    whole.add_edge("answer", graphs.END)
+    session = session_of(whole.compile())
+    async with calling(Agent(instructions="Be brief."), session=session, llm=OWN) as call:
+        await call.play(says("is it open"), listens())
+    assert call.said("agent") == ["It is open."]
