@@ -116,6 +116,7 @@ from antiphon.events import (
 )
 from antiphon.expect import RunResult
 from antiphon.function_tools import function_tool
+from antiphon.letting_out import when_decided
 from antiphon.mocks import mock_tools
 from antiphon.options import ConnectOptions as SessionConnectOptions
 from antiphon.pipeline.errors import (
@@ -281,4 +282,5 @@ __all__ = [
     "utils",
     "vad",
     "voice",
+    "when_decided",
 ]

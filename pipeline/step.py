@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from antiphon.pipeline.aligned import Aligned, note_aligned
 from antiphon.pipeline.calls import Call, Calls, Moment
 from antiphon.pipeline.errors import NodeError, NodeTimeout
+from antiphon.pipeline.fate import Fate
 from antiphon.pipeline.feed import MARGIN, Feed, note_shown, only_text
 from antiphon.pipeline.foreign import finish
 from antiphon.pipeline.ledger import LEDGER, Ledger
@@ -56,6 +57,7 @@ class Step:
         self.calls = Calls(lambda: stage.work(reply, self), self._moment)
         self.marked: dict[str, float] = {}  # loop time of each first mark
         self.granted_at: float | None = None
+        self.fate = Fate()
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reply = reply
         self._stage = stage
@@ -83,6 +85,7 @@ class Step:
         """It has been heard to its end, or was cut."""
         if not self._over.done():
             self._over.set_result(None)
+            self.fate.settle(let_out=not self._reply.interrupted and self._reply.error is None)
 
     async def heard_out(self) -> None:
         """Wait until then."""
@@ -276,6 +279,7 @@ class Step:
 
     def _sounded(self) -> None:
         self.mark("audible")
+        self.fate.settle(let_out=True)
         self._reply.sounded()
 
     def _heard_more(self) -> None:
