@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 from livekit import api
 from livekit.agents import NOT_GIVEN, BackgroundAudioPlayer, NotGivenOr, get_job_context, llm
+from livekit.agents.llm.chat_context import Instructions
 from livekit.agents.voice.background_audio import AudioConfig, AudioSource, BuiltinAudioClip
 
 from antiphon import hooks
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from livekit import rtc
     from livekit.agents import ModelSettings, TurnHandlingOptions, stt, tts, vad
-    from livekit.agents.llm.chat_context import Instructions
     from livekit.agents.voice.turn import TurnDetectionMode
 
     from antiphon.session import AgentSession
@@ -281,11 +281,11 @@ def _told(
     extra: str,
 ) -> str | Instructions:
     parts = WorkflowInstructions(persona=PERSONA, extra=extra)
-    if given(instructions):
-        if extra:
-            logger.warning("extra_instructions= is of no use beside instructions=")
-        if not isinstance(instructions, WorkflowInstructions):
-            return instructions
+    if given(instructions) and extra:
+        logger.warning("extra_instructions= is of no use beside instructions=")
+    if isinstance(instructions, str | Instructions):
+        return instructions
+    if isinstance(instructions, WorkflowInstructions):
         parts = instructions
     return parts.resolve(template=TEMPLATE, default_persona=PERSONA, talk=_talk(chat_ctx))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -146,7 +146,7 @@ def served(
         yield exchange, folder, livekit_server
 
 
-Served = "tuple[Exchange, Path, LiveKitServer]"
+Served: TypeAlias = "tuple[Exchange, Path, LiveKitServer]"
 
 
 @contextlib.asynccontextmanager

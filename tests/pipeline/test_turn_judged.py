@@ -1,4 +1,4 @@
-"""A voice over a reply that a model judges: it interrupts when the model says so, and not before."""
+"""A voice over a reply, judged by a model: it interrupts when the model says so, and not before."""
 
 from __future__ import annotations
 
