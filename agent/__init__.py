@@ -132,6 +132,7 @@ from antiphon.session import AgentSession
 from antiphon.speech import SpeechHandle
 from antiphon.task import AgentTask
 from antiphon.version import __version__
+from antiphon.vision import Vision
 from antiphon.voice import avatar, io, room_io, text_transforms
 from antiphon.voice.room_io import RoomInputOptions, RoomIO
 
@@ -259,6 +260,7 @@ __all__ = [
     "UserTranscriptionTimeoutEvent",
     "UserTurnExceededEvent",
     "UserTurnLimitOptions",
+    "Vision",
     "WorkerOptions",
     "WorkerPermissions",
     "WorkerType",

@@ -142,7 +142,7 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         if self._session is not None and self._session is not session:
             raise UsageError(f"{self._id} is running in another session; make a new one")
         arguments.tools(f"the session's tools and those of {self._id}", session.tools, *self._tools)
-        models.seeing(_chosen("llm", self._llm, session), self._chat_ctx)
+        models.seeing(_chosen("llm", self._llm, session), self._chat_ctx, session.vision)
 
     def join_session(self, session: AgentSession[Any]) -> None:
         """Called by the session that puts it in charge."""

@@ -93,7 +93,7 @@ class Answers:
         self._drafted = None
         if not self.agent.answers_user:
             return
-        self._drafted = self._conversation.memory.user_message(text)
+        self._drafted = self._conversation.memory.user_turn(text)
         with outside():
             self._draft = self._conversation.speaking.prepare(self._drafted)
 
@@ -156,8 +156,11 @@ class Answers:
         memory = self._conversation.memory
         drafted, self._drafted = self._drafted, None
         if drafted is None or not commit.drafted:
-            return memory.user_message(commit.text)
-        drafted.content = [commit.text]  # the same words, perhaps with other marks
+            return memory.user_turn(commit.text)
+        drafted.content = [
+            commit.text,
+            *drafted.content[1:],
+        ]  # the same words, perhaps with other marks
         drafted.created_at = memory.wall()
         return drafted
 
@@ -183,11 +186,12 @@ class Answers:
     async def _take(self, scope: Scope, turn: Turn) -> None:
         context = self._conversation.memory.context(self.agent)
         before, made = list(context.items), self._conversation.speaking.made
+        said = list(turn.message.content)
         wanted = await self._hooked(scope, turn, context)
         self._write(turn)
         if self._newest(Turn) is not turn or not wanted:
             self.drop()
-        elif context.items == before and turn.message.content == [turn.commit.text]:
+        elif context.items == before and turn.message.content == said:
             self._answer(turn, None, made)
         else:
             context.items.append(turn.message)

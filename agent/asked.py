@@ -65,7 +65,8 @@ def generate(
     inside = INSIDE.get()
     written = user_input is not NOT_GIVEN and not (inside and inside.written == user_input)
     if written:
-        message = talk.memory.user_message(cast("str | llm.ChatMessage", user_input))
+        given = cast("str | llm.ChatMessage", user_input)
+        message = talk.memory.user_turn(given) if isinstance(given, str) else given
         talk.write(message, talk.agent)
     source = talk.speaking.generated(
         talk.memory.asking(talk.agent, asking.instructions, asking.chat_ctx, asking.modality),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from livekit.agents import metrics
+from livekit.agents import llm, metrics
 
 from antiphon.pipeline.errors import ArgumentError
 
@@ -108,6 +108,7 @@ class SessionCost:
     """What a session cost so far: `dollars` of the models whose price is known."""
 
     models: tuple[ModelCost, ...]
+    thrown_away: float = 0.0  # of the dollars: for answers of which nobody heard a word
 
     @property
     def dollars(self) -> float:
@@ -125,6 +126,8 @@ class SessionCost:
 
     def __str__(self) -> str:
         parts = [f"${self.dollars:.4f}"]
+        if self.thrown_away:
+            parts.append(f"of it thrown away: ${self.thrown_away:.4f}")
         parts += [f"unknown: {name}" for name in self.unknown]
         if self.uncounted:
             parts.append(f"not counted by the provider: {self.uncounted} requests")
@@ -132,17 +135,25 @@ class SessionCost:
 
 
 class Costs:
-    """Mutable state: the requests so far, with how many were alike, and the last mark of
-    the budget that was told of."""
+    """Mutable state: the requests so far, with how many were alike, those of them that were thrown
+    away, and the last mark of the budget that was told of."""
 
     def __init__(self, prices: Mapping[str, Price]) -> None:
         self._prices = prices
         self._requests: Counter[Used] = Counter()
+        self._thrown_away: Counter[Used] = Counter()
         self._mark = 0.0
 
-    def note(self, report: AgentMetrics) -> None:
-        if (used := _used(report)) is not None:
+    def note(self, report: AgentMetrics) -> Used | None:
+        """Count a request; what it used, where it has a price."""
+        if (used := used_by(report)) is not None:
             self._requests[used] += 1
+        return used
+
+    def throw_away(self, report: AgentMetrics) -> None:
+        """A request that was counted was for an answer of which nobody heard a word."""
+        if (used := used_by(report)) is not None:
+            self._thrown_away[used] += 1
 
     def over(self, budget: float | None) -> float | None:
         """The part of the budget that is spent, when it has come to a mark since last asked."""
@@ -159,7 +170,7 @@ class Costs:
         found: dict[tuple[str, str, str], ModelCost] = {}
         for used, times in self._requests.items():
             key = used.kind, used.provider, used.model
-            one = self._dollars(used)
+            one = self.dollars(used)
             known = found.get(key) or ModelCost(*key, 0.0, 0, 0)
             dollars = None if one is None or known.dollars is None else known.dollars + one * times
             found[key] = ModelCost(
@@ -168,9 +179,11 @@ class Costs:
                 known.requests + times,
                 known.uncounted + (0 if used.told else times),
             )
-        return SessionCost(tuple(found.values()))
+        thrown_away = [(self.dollars(used) or 0.0) * n for used, n in self._thrown_away.items()]
+        return SessionCost(tuple(found.values()), sum(thrown_away))
 
-    def _dollars(self, used: Used) -> float | None:
+    def dollars(self, used: Used) -> float | None:
+        """What one request cost; None where its price is not known."""
         for name in (f"{used.provider}/{used.model}", used.model):
             if name in self._prices:
                 return self._prices[name].of(used)
@@ -199,7 +212,8 @@ def check_budget(given: object) -> float | None:
     raise ArgumentError(f"budget={given!r}: write dollars, a number above 0")
 
 
-def _used(report: AgentMetrics) -> Used | None:
+def used_by(report: AgentMetrics) -> Used | None:
+    """What a request used, by what its model reports; None for what has no price."""
     about = getattr(report, "metadata", None)
     provider = (about.model_provider if about else None) or ""
     model = (about.model_name if about else None) or ""
@@ -220,6 +234,16 @@ def _used(report: AgentMetrics) -> Used | None:
         case metrics.STTMetrics():
             return Used("stt", provider, model, seconds=report.audio_duration)
     return None
+
+
+def has_vendor(model: object) -> bool:
+    """Whether a model may have to be looked up in the vendors' prices."""
+    return isinstance(model, llm.LLM) and _served(model.provider, model.model) is not None
+
+
+def load_prices() -> None:
+    """Load the vendors' prices: a second, which no turn should wait for."""
+    _vendors(Used("llm", "livekit", "openai/gpt-4o", prompt=1))
 
 
 def _vendors(used: Used) -> float | None:

@@ -47,6 +47,12 @@ class Memory:
             return text
         return llm.ChatMessage(role="user", content=[text], created_at=self.wall())
 
+    def user_turn(self, text: str) -> llm.ChatMessage:
+        """The same of a turn, with what the user shows."""
+        message = self.user_message(text)
+        message.content += self._session.shown
+        return message
+
     def write(
         self, item: llm.ChatItem, agent: Agent, after: Collection[str] | None = None
     ) -> llm.ChatItem:

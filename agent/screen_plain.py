@@ -124,6 +124,8 @@ class PlainScreen(io.TextOutput):
                 voice, noticed = detail["voice"], detail["detection"]
                 why = f"silent {voice:.2f} s after the user's voice began"
                 self._later(f"{why} ({noticed:.2f} s after it was noticed)")
+            case "cost":
+                self._later(paid(record))
             case "resume":
                 self.end_line()  # what is heard from now on belongs below
                 self._later("a pause for nothing: it went on where it had stopped")
@@ -218,6 +220,17 @@ class PlainScreen(io.TextOutput):
             self._put(text.encode("ascii", "replace").decode())
         except OSError:  # nobody reads any more: the call and its record go on
             logger.debug("standard output is closed")
+
+
+def paid(record: timeline.Record) -> str:
+    """What a reply cost, in a line."""
+    detail = record.detail
+    parts = cast("dict[str, float]", detail["parts"])
+    named = " + ".join(f"{name} {dollars:.4f}" for name, dollars in parts.items())
+    line = f"cost ${detail['dollars']:.4f}" + (f" = {named}" if len(parts) > 1 else "")
+    line += f", so far ${detail['so_far']:.4f}"
+    unknown = cast("list[str]", detail["unknown"])
+    return line + (f"; unknown: {', '.join(unknown)}" if unknown else "")
 
 
 def _sum(parts: dict[str, float], total: object) -> str:

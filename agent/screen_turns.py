@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
+from antiphon.screen_plain import paid
+
 if TYPE_CHECKING:
     from antiphon.pipeline import timeline
 
@@ -201,6 +203,8 @@ class Turns:
                 voice, detection = detail["voice"], detail["detection"]
                 stop = Stop(cast("float", voice), cast("float", detection))
                 self._below(self._agent or self._last, stop)
+            case "cost":
+                self._below(self._of_turn.get(record.turn or 0) or self._last, paid(record))
             case "resume":
                 self._below(self._agent or self._last, "it went on: that was no interruption")
             case "unheard":

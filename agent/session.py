@@ -22,7 +22,7 @@ from antiphon.pipeline.errors import ArgumentError, UsageError
 from antiphon.pipeline.sentences import Sentences
 from antiphon.reporting import Reporting
 from antiphon.runs import RunsOfSession
-from antiphon.session_options import OptionsOfSession, SessionOptions
+from antiphon.session_options import OptionsOfSession, SessionOptions, seen
 from antiphon.sight import SightOfSession
 from antiphon.states import Captions
 
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
         tts,
         vad,
     )
-    from livekit.agents.metrics import AgentSessionUsage
     from livekit.agents.voice.room_io import RoomOptions
     from livekit.agents.voice.tool_executor import ToolHandlingOptions
     from livekit.agents.voice.turn import TurnDetectionMode
@@ -56,8 +55,9 @@ if TYPE_CHECKING:
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.source import Chunker
     from antiphon.pipeline.timeline import Timeline
-    from antiphon.session_options import VideoSampler
+    from antiphon.session_options import VideoSampler, Vision
     from antiphon.speech import SpeechHandle
+    from antiphon.usage import SessionUsage
 
 logger = logging.getLogger("antiphon.session")
 
@@ -109,6 +109,7 @@ class AgentSession(
         loop: asyncio.AbstractEventLoop | None = None,
         prices: Mapping[str, Price] | None = None,
         budget: float | None = None,
+        vision: bool | Vision = False,
         **old: Unpack[deprecated.OldSessionArguments],
     ) -> None:
         super().__init__()
@@ -135,12 +136,12 @@ class AgentSession(
         self.tool_handling = session_options.tool_handling(tool_handling)
         self.mcp_servers = said(deprecated.mcp_servers(old), None)
         self.expressive = session_options.expressive(expressive)
-        self.video_sampler = session_options.sampler(video_sampler)
+        self.video_sampler, self.vision = session_options.sampler(video_sampler), seen(vision)
         self.conn_options = options.connecting(conn_options)
         self.prices, self.budget = costs.check_prices(prices), costs.check_budget(budget)
         self.stt = models.STT.loaded(stt)
         self.vad = models.default_vad(vad)
-        self.llm = models.LLM.loaded(llm)
+        self.llm = models.seeing(models.LLM.loaded(llm), vision=self.vision)
         self.tts = models.TTS.loaded(tts)
         self.history = llms.ChatContext.empty()
         self.input = io.AgentInput(self._changed, self._changed, self._switched)
@@ -201,14 +202,14 @@ class AgentSession(
         return self.conversation.timeline
 
     @property
-    def usage(self) -> AgentSessionUsage:
+    def usage(self) -> SessionUsage:
         """What the models have used, for each provider and model; stays after the close."""
         return self.conversation.usage.summary()
 
     @property
     def cost(self) -> SessionCost:
         """What they cost in dollars, by `prices` and the vendors' prices; stays after the close."""
-        return self.conversation.usage.costs.summary()
+        return self.conversation.usage.cost()
 
     @property
     def speaker(self) -> Output | None:

@@ -12,6 +12,8 @@ from livekit.agents.voice import VoiceActivityVideoSampler
 from antiphon import arguments, options
 from antiphon.arguments import Check, count, flag, given, keys, mapping, optional, said, seconds
 from antiphon.pipeline.errors import ArgumentError
+from antiphon.vision import Vision as Vision
+from antiphon.vision import seen as seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,54 +6,85 @@ it works.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import sys
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents import ErrorEvent, MetricsCollectedEvent, metrics
 from livekit.agents.metrics import AgentSessionUsage, ModelUsageCollector
 
-from antiphon.costs import Costs
+from antiphon.costs import Costs, has_vendor, load_prices
 from antiphon.events import BudgetSpentEvent, SessionUsageUpdatedEvent
 from antiphon.pipeline.left_behind import STRAYS
 from antiphon.pipeline.reply import SPEAKING
+from antiphon.turn_costs import TurnCosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from livekit.agents.metrics import AgentMetrics
+    from livekit.agents.metrics import AgentMetrics, ModelUsage
 
     from antiphon.conversation import Conversation
+    from antiphon.costs import SessionCost
+    from antiphon.pipeline.fate import Fate
 
 logger = logging.getLogger("antiphon.usage")
 
 
+@dataclass
+class SessionUsage(AgentSessionUsage):
+    """What a session has used, for each provider and model; `thrown_away` is the part of it that
+    went into answers of which nobody has heard a word."""
+
+    thrown_away: list[ModelUsage] = field(default_factory=list)
+
+
 class Usage:
-    """Mutable state: the sums, and the models that are listened to."""
+    """Mutable state: the sums, what was used for steps of which it is not known whether they are
+    let out, and the models that are listened to."""
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
         self._collector = ModelUsageCollector()
+        self._thrown_away = ModelUsageCollector()
+        self._undecided: dict[Fate, list[AgentMetrics]] = {}
         self._models: list[Any] = []
-        self.costs = Costs(conversation.session.prices)
+        self._costs = Costs(conversation.session.prices)
+        self._turns = TurnCosts(conversation, self._costs)
 
-    def summary(self) -> AgentSessionUsage:
+    def summary(self) -> SessionUsage:
         """Tokens, characters and seconds of audio so far, for each provider and model."""
-        return AgentSessionUsage(model_usage=self._collector.flatten())
+        self._settle()
+        return SessionUsage(self._collector.flatten(), self._thrown_away.flatten())
+
+    def cost(self) -> SessionCost:
+        """What that cost."""
+        self._settle()
+        return self._costs.summary()
 
     def follow(self, models: Iterable[object]) -> None:
         """Listen to these models, and to no other."""
-        self.close()
+        self._let_go()
         for model in models:
             if model not in self._models:
                 self._models.append(model)
                 model.on("metrics_collected", self.collected)  # type: ignore[attr-defined]
                 model.on("error", self._failed)  # type: ignore[attr-defined]
+        if "genai_prices" not in sys.modules and any(map(has_vendor, self._models)):
+            asyncio.get_running_loop().run_in_executor(None, load_prices)
 
-    def close(self) -> None:
+    def _let_go(self) -> None:
         for model in self._models:
             model.off("metrics_collected", self.collected)
             model.off("error", self._failed)
         self._models.clear()
+
+    def close(self) -> None:
+        """Listen to none any more, and tell of the costs that were not told of."""
+        self._let_go()
+        self._turns.close()
 
     def turn_over(self, turn: int, speech: str) -> None:
         """The speech with that id answers a turn of the user's: tell what its end took."""
@@ -78,19 +109,32 @@ class Usage:
         talk, reply = self._conversation, SPEAKING.get()
         if reply is not None and isinstance(report, metrics.LLMMetrics | metrics.TTSMetrics):
             report.speech_id = talk.speaking.name_of(reply)
+        self._settle()
         self._collector.collect(report)
-        self.costs.note(report)
+        used = self._costs.note(report)
+        if reply is not None and not reply.step.fate.let_out:
+            self._undecided.setdefault(reply.step.fate, []).append(report)
+        if used is not None:
+            self._turns.note(reply, used)
         talk.session.report("metrics_collected", lambda: MetricsCollectedEvent(metrics=report))
         updated = SessionUsageUpdatedEvent
         talk.session.report("session_usage_updated", lambda: updated(usage=self.summary()))
         self._spend()
         talk.session.deliver()
 
+    def _settle(self) -> None:
+        """Note what was thrown away of what has been decided meanwhile."""
+        for fate in [each for each in self._undecided if each.let_out is not None]:
+            for report in self._undecided.pop(fate):
+                if not fate.let_out:
+                    self._thrown_away.collect(report)
+                    self._costs.throw_away(report)
+
     def _spend(self) -> None:
         """Tell how much of the budget is gone; at its end what was asked for is said, and no
         more."""
         session = self._conversation.session
-        part, budget = self.costs.over(session.budget), session.budget or 0.0
+        part, budget = self._costs.over(session.budget), session.budget or 0.0
         if part is None:
             return
         spent = BudgetSpentEvent(dollars=part * budget, budget=budget)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, get_args
 
-from livekit.agents import inference
+from livekit.agents import inference, llm
 from livekit.agents.inference.llm import drop_unsupported_params, min_reasoning_effort
 
 from antiphon.pipeline.errors import UsageError
@@ -46,6 +46,12 @@ DOCUMENTED: Final[dict[str, tuple[str, ...]]] = {
 SERVING: Final = frozenset(who for served_by in DOCUMENTED.values() for who in served_by)
 # Text only; the names begin so. Of a model that is in no table nothing is known.
 _BLIND: Final = ("openai/gpt-oss", "qwen/qwen3-235b", "moonshotai/kimi-k2-", "deepseek-ai/", "zai/")
+# The same of any provider's: models by their last name, and whole clients that send text only.
+BLIND: Final = (
+    *("gpt-oss", "qwen3-235b", "kimi-k2-instruct", "gpt-3.5"),
+    *("deepseek-chat", "deepseek-reasoner", "deepseek-v3", "deepseek-r1"),
+)
+TEXT_ONLY: Final = ("antiphon.nodes.local", "livekit.plugins.langchain")
 _INSTALLED: Final = {
     "llm": inference.LLMModels,
     "stt": inference.STTModels,
@@ -83,6 +89,15 @@ def known(name: str) -> Known:
 def names(slot: str) -> frozenset[str]:
     """All that we know for "llm", "stt" or "tts": the documentation's, and the client's."""
     return frozenset(_flat(_INSTALLED[slot])) | (DOCUMENTED.keys() if slot == "llm" else set())
+
+
+def takes_images(model: llm.LLM[Any]) -> bool | None:
+    """Whether a language model takes images, by its name; None where that is not known."""
+    if isinstance(model, inference.LLM):
+        return known(model.model).images
+    module, name = type(model).__module__, model.model.rpartition("/")[2].lower()
+    blind = module.startswith(TEXT_ONLY) or name.startswith(BLIND)
+    return False if blind else None
 
 
 def check(slot: str, model: str) -> None:

@@ -106,12 +106,15 @@ def load_vad(model: str) -> vad.VAD:
     return local.local_vad(model.removeprefix(LOCAL))
 
 
-def seeing(engine: NotGivenOr[T], context: llm.ChatContext) -> NotGivenOr[T]:
+def seeing(engine: T, context: llm.ChatContext | None = None, vision: object = None) -> T:
     """The language model; UsageError where it takes no images and is given some."""
-    if isinstance(engine, inference.LLM) and inference_models.known(engine.model).images is False:
-        messages = context.messages()
-        if any(isinstance(part, llm.ImageContent) for each in messages for part in each.content):
-            raise UsageError(f"{engine.model} takes no images, and the chat context has one")
+    if not isinstance(engine, llm.LLM) or inference_models.takes_images(engine) is not False:
+        return engine
+    if vision is not None:
+        raise UsageError(f"{engine.model} takes no images, and vision= gives it one each turn")
+    messages = context.messages() if context is not None else []
+    if any(isinstance(part, llm.ImageContent) for each in messages for part in each.content):
+        raise UsageError(f"{engine.model} takes no images, and the chat context has one")
     return engine
 
 

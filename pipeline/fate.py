@@ -20,20 +20,20 @@ class Fate:
     """Of one step. Mutable state: what is decided, and who is to be told."""
 
     def __init__(self) -> None:
-        self._let_out: bool | None = None
+        self.let_out: bool | None = None
         self._waiting: list[Callable[[bool], object]] = []
 
     def when(self, tell: Callable[[bool], object]) -> None:
         """Have `tell` called, once, from the event loop, as soon as it is decided."""
-        if self._let_out is None:
+        if self.let_out is None:
             self._waiting.append(tell)
         else:
-            asyncio.get_running_loop().call_soon(_told, tell, self._let_out)
+            asyncio.get_running_loop().call_soon(_told, tell, self.let_out)
 
     def settle(self, *, let_out: bool) -> None:
         """It is decided; the first time counts."""
-        if self._let_out is None:
-            self._let_out = let_out
+        if self.let_out is None:
+            self.let_out = let_out
             waiting, self._waiting = self._waiting, []
             for tell in waiting:
                 self.when(tell)

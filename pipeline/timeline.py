@@ -25,6 +25,7 @@ A record is `{t, kind, turn, reply, …}`: `t` in seconds since the session star
 | message | history changed: `role`, `text`, `interrupted` |
 | unheard | `text` that was made ready when the reply was cut, and was not heard |
 | delay | `parts` of a turn's delay in seconds, and `total`; see `delays`; no `turn`: in writing |
+| cost | a reply's, in `dollars`: its `parts`, models whose price is `unknown`, the sum `so_far` |
 | stopped | a barge-in: seconds from the `voice` and from its `detection` to silence |
 | error | `source`, `message` |
 """

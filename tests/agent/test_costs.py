@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from livekit.agents import metrics
+from livekit.agents import llm, metrics
 from livekit.agents.metrics.base import Metadata
 
-from antiphon import AgentSession, ArgumentError
+from antiphon import Agent, AgentSession, ArgumentError
 from antiphon.costs import Costs, Price
 from antiphon.nodes.inference_models import DOCUMENTED
+from antiphon.screen_plain import paid
+from antiphon.simulate import OWN, Call, hesitates, leaves, listens, says, simulate
+from antiphon.simulated_models import ScriptedLLM, ScriptedTTS, Thinking
 
 pytest.importorskip("genai_prices", reason="genai-prices: pip install -e .")
 
@@ -149,3 +152,95 @@ def test_prices_that_are_no_table_are_refused(prices: Any) -> None:
 def test_a_budget_that_is_no_sum_is_refused(budget: Any) -> None:
     with pytest.raises(ArgumentError, match="budget"):
         AgentSession(budget=budget)
+
+
+class Counting(ScriptedLLM):
+    """Says what it used: a hundred tokens in, ten out."""
+
+    model = "a-model"
+    provider = "somewhere.example"
+
+    def chat(self, **options: Any) -> llm.LLMStream:
+        self.asked.append(options["chat_ctx"])
+        context, tools = options["chat_ctx"], options.get("tools") or []
+        common = {"chat_ctx": context, "tools": tools, "conn_options": options["conn_options"]}
+        return Counted(self, self._answer(context), **common)
+
+
+class Counted(Thinking):
+    async def _run(self) -> None:
+        await super()._run()
+        used = llm.CompletionUsage(prompt_tokens=100, completion_tokens=10, total_tokens=110)
+        self._event_ch.send_nowait(llm.ChatChunk(id="scripted", usage=used))
+
+
+DEAR = {"a-model": Price(input=10_000.0, output=100_000.0)}  # $1 and $1 a request
+DRAFTED = says("a soup", hesitates(0.4), "and a pie")
+
+
+def held(*acts: Any, **more: Any) -> Call:
+    model = Counting(lambda _: "Yes.", first_token=0.02)
+    agent = Agent(instructions="", llm=model, tts=ScriptedTTS())
+    return simulate(agent, acts, llm=OWN, tts=OWN, prices=DEAR, **more)
+
+
+def test_what_was_thrown_away_is_counted_apart() -> None:
+    call = held(DRAFTED, listens())
+    usage, cost = call.session.usage, call.session.cost
+    (whole,) = [each for each in usage.model_usage if isinstance(each, metrics.LLMModelUsage)]
+    (thrown,) = [each for each in usage.thrown_away if isinstance(each, metrics.LLMModelUsage)]
+    drafts = thrown.input_tokens // 100
+    assert drafts >= 1
+    assert whole.input_tokens == 100 * (drafts + 1)
+    assert thrown.output_tokens == 10 * drafts
+    assert cost.thrown_away == pytest.approx(2.0 * drafts)
+    assert cost.dollars == pytest.approx(2.0 * (drafts + 1))
+    assert "of it thrown away: $" in str(cost)
+
+
+def test_an_answer_that_was_prepared_and_let_out_was_not_thrown_away() -> None:
+    call = held(says("a soup"), listens())
+    assert call.session.usage.thrown_away == []
+    assert call.session.cost.thrown_away == 0.0
+
+
+def test_each_turn_says_what_it_cost_and_together_that_is_all() -> None:
+    call = held(says("one"), listens(), DRAFTED, listens(), says("three"), listens())
+    told = call.records("cost")
+    assert [record.turn for record in told] == [1, 2, 3]
+    assert [record.detail["parts"].keys() for record in told] == [  # type: ignore[attr-defined]
+        {"model"},
+        {"model", "thrown away"},
+        {"model"},
+    ]
+    assert sum(record.detail["dollars"] for record in told) == pytest.approx(  # type: ignore[misc]
+        call.session.cost.dollars
+    )
+    assert told[-1].detail["so_far"] == pytest.approx(call.session.cost.dollars)
+
+
+def test_what_was_not_told_of_is_told_at_the_end() -> None:
+    call = held(says("one"), listens(), says("a soup", hesitates(0.4), "and a pie"), leaves())
+    told = sum(record.detail["dollars"] for record in call.records("cost"))  # type: ignore[misc]
+    assert told == pytest.approx(call.session.cost.dollars)
+
+
+def test_a_price_that_is_not_known_is_said_in_its_turn() -> None:
+    model = Counting(lambda _: "Yes.")
+    agent = Agent(instructions="", llm=model, tts=ScriptedTTS())
+    call = simulate(agent, [says("one"), listens()], llm=OWN, tts=OWN)
+    (told,) = call.records("cost")
+    assert (told.detail["dollars"], told.detail["unknown"]) == (0.0, ["a-model"])
+
+
+def test_engines_on_this_machine_are_not_told_of() -> None:
+    agent = Agent(instructions="", llm=ScriptedLLM(["Yes."]), tts=ScriptedTTS())
+    call = simulate(agent, [says("one"), listens()], llm=OWN, tts=OWN)
+    assert call.records("cost") == []
+
+
+def test_the_consoles_line_says_what_a_turn_cost() -> None:
+    call = held(says("one"), listens(), DRAFTED, listens())
+    first, second = [paid(record) for record in call.records("cost")]
+    assert first == "cost $2.0000, so far $2.0000"
+    assert second == "cost $4.0000 = model 2.0000 + thrown away 2.0000, so far $6.0000"
