@@ -8,12 +8,17 @@ import threading
 import wave
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
 
+from antiphon import ChatContext, ModelSettings
+from antiphon.simulate import hesitates, listens, says, simulate
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.programs import Programs, Ran
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -50,6 +55,7 @@ def test_every_sample_has_a_test() -> None:
         *("hello.py", "override_llm_node.py", "interruptions.py", "test_with_simulate.py"),
         *("tools.py", "handoff.py", "llm_http.py", "llm_langchain.py", "survey.py"),
         *("test_my_agent.py", "room.py", "room_text.py", "room_video.py", "room_keypad.py"),
+        *("llm_openai.py", "llm_blocking.py", "llm_graph.py"),
     }
     assert {path.name for path in SAMPLES.glob("*.py")} == tested
 
@@ -148,25 +154,96 @@ def test_langchain_streams_into_speech(programs: Programs) -> None:
 class Completions(BaseHTTPRequestHandler):
     """A server of the OpenAI protocol that repeats the last message, word by word."""
 
+    asked: ClassVar[list[dict[str, Any]]] = []
+
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.asked.append(asked)
         self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
         self.end_headers()
+        about = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "a-model"}
         for word in f"You said {asked['messages'][-1]['content']}.".split():
-            delta = {"choices": [{"delta": {"content": word + " "}}]}
-            self.wfile.write(f"data: {json.dumps(delta)}\n\n".encode())
+            delta = {"index": 0, "delta": {"content": word + " "}, "finish_reason": None}
+            self.wfile.write(f"data: {json.dumps({**about, 'choices': [delta]})}\n\n".encode())
         self.wfile.write(b"data: [DONE]\n\n")
 
     def log_message(self, format: str, *args: object) -> None:
         """Nobody reads it."""
 
 
-def test_a_raw_http_stream_is_spoken(programs: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def completions() -> Iterator[str]:
+    """The address of such a server."""
     with HTTPServer(("127.0.0.1", 0), Completions) as server:
         serving = threading.Thread(target=server.serve_forever)
         serving.start()
-        monkeypatch.setenv("LLM_URL", f"http://127.0.0.1:{server.server_port}")
-        ran = typed(programs, "llm_http.py", "good morning")
+        Completions.asked.clear()
+        yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         serving.join()
+
+
+def test_a_raw_http_stream_is_spoken(
+    programs: Programs, completions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLM_URL", completions)
+    ran = typed(programs, "llm_http.py", "good morning")
     assert said(ran, "agent") == ["You said good morning."]
+
+
+def test_openais_own_client_streams_into_speech(
+    programs: Programs, completions: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", completions)
+    monkeypatch.setenv("OPENAI_API_KEY", "secret-key")
+    ran = typed(programs, "llm_openai.py", "good morning", "and again")
+    assert said(ran, "agent") == ["You said good morning.", "You said and again."]
+    assert Completions.asked[-1]["logit_bias"] == {"1734": -100}
+    said_before = [message["content"] for message in Completions.asked[-1]["messages"]]
+    assert said_before[1:] == ["good morning", "You said good morning.", "and again"]
+
+
+def test_a_library_that_blocks_streams_into_speech(programs: Programs) -> None:
+    ran = typed(programs, "llm_blocking.py", "good morning")
+    assert said(ran, "agent") == ["I have thought about good morning and have nothing to add."]
+
+
+async def test_a_library_that_blocks_is_asked_for_no_token_after_a_barge_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    module = runpy.run_path(str(SAMPLES / "llm_blocking.py"))
+    made: list[int] = []
+
+    def endless(prompt: str) -> Iterator[str]:
+        while True:
+            made.append(len(made))
+            yield "word. "
+
+    module["Blocking"].llm_node.__globals__["generate"] = endless
+    context = ChatContext()
+    context.add_message(role="user", content="hello")
+    answer = module["Blocking"](instructions="").llm_node(context, [], ModelSettings())
+    heard = [await anext(answer) for _ in range(3)]
+    await answer.aclose()
+    assert heard == ["word. "] * 3
+    assert len(made) == 3
+
+
+GRAPHS = "langgraph: pip install -e '.[providers]'"
+
+
+def test_a_graph_keeps_its_state_from_turn_to_turn(programs: Programs) -> None:
+    pytest.importorskip("langgraph", reason=GRAPHS)
+    ran = typed(programs, "llm_graph.py", "a soup", "a pie")
+    assert said(ran, "agent") == ["Number 1: a soup.", "Number 2: a pie."]
+
+
+def test_a_graph_forgets_what_nobody_has_heard() -> None:
+    pytest.importorskip("langgraph", reason=GRAPHS)
+    order = runpy.run_path(str(SAMPLES / "llm_graph.py"))["OverGraph"]()
+    script = [says("a soup", hesitates(0.4), "and bread"), listens(), says("a pie"), listens()]
+    call = simulate(order, script)
+    assert call.said("agent") == ["Number 1: a soup and bread.", "Number 2: a pie."]
+    assert len(call.records("drop")) >= 1
+    assert order.state["dishes"] == ["a soup and bread", "a pie"]
