@@ -166,7 +166,7 @@ class RoomIO:
         session, options = self._session, room_options.audio_input(self._options)
         if options is not None and session.input.audio is None:
             if options.pre_connect_audio:
-                self._early = EarlyAudio(self.room, self._scope, options.pre_connect_audio_timeout)
+                self._early = EarlyAudio(self.room, self._scope, options)
             self._input = RoomInput(self.room, self._scope, options, self._early)
             session.input.audio = self._input
         if self._options.get_video_input_options() is not None and session.input.video is None:

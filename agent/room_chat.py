@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any, Final
 
+from livekit import rtc
 from livekit.agents.types import TOPIC_CHAT
 from livekit.agents.voice.room_io import TextInputEvent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from livekit import rtc
-
     from antiphon.pipeline.streams import Scope
     from antiphon.room_link import Link
     from antiphon.session import AgentSession
 
 logger = logging.getLogger("antiphon.room")
+
+KNOWN_WITHIN: Final = 5.0  # seconds in which somebody who has written is seen in the room
 
 
 class RoomChat:
@@ -49,11 +52,14 @@ class RoomChat:
     def _came(self, reader: rtc.TextStreamReader, identity: str) -> None:
         if self._link.identity in (None, identity) and not self._scope.closing:
             self._scope.start("chat", self._read(reader, identity))
+        else:
+            reader.close()  # else the program hears of it for as long as it runs
 
     async def _read(self, reader: rtc.TextStreamReader, identity: str) -> None:
         try:
-            text = await reader.read_all()
-            participant = self._room.remote_participants.get(identity)
+            with closing(reader):
+                text = await reader.read_all()
+            participant = await self._writer(identity)
             if self._answer is not None and participant is not None:
                 answered = self._answer(
                     self._session,
@@ -61,5 +67,15 @@ class RoomChat:
                 )
                 if answered is not None:
                     await answered
+        except rtc.StreamError as error:
+            logger.warning("a line of chat was not read to its end: %s", error)
         except Exception:
             logger.exception("a line of chat was not answered")
+
+    async def _writer(self, identity: str) -> rtc.RemoteParticipant | None:
+        """Whose line it is: what somebody writes may come before the word that they are there."""
+        linking = self._scope.start("writer", self._link.linked())
+        await asyncio.wait([linking], timeout=KNOWN_WITHIN)
+        linking.cancel()
+        participant = self._link.participant
+        return participant if participant and participant.identity == identity else None

@@ -29,11 +29,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.room")
 
 GLANCE: Final = 0.05  # seconds between two looks at what has been heard
+CONNECTED: Final = rtc.ConnectionState.CONN_CONNECTED
 LAST_WORDS: Final = 1.0  # seconds for what is on its way when the session leaves
 
 
 class RoomShow:
-    """Mutable state: the words on their way, the states that are not shown yet, and the next look.
+    """Mutable state: the words on their way, the agent's state and what of it is not shown yet, and
+    the next look.
 
     `user` gives who speaks to the agent, and that one's microphone; `voice` the agent's track.
     """
@@ -54,6 +56,7 @@ class RoomShow:
         self._room = room
         self._voice = voice
         self._states: Stream[str] = Stream(10**9, name="agent states")
+        self._state: str | None = None
         self._glance: asyncio.TimerHandle | None = None
         if options is not None:
             self.agent_words = AgentWords(
@@ -66,12 +69,14 @@ class RoomShow:
             )
             self._user_words = UserWords(room, scope, "user words", user, self._packets)
         session.on("agent_state_changed", self._agent_is)
+        room.on("connection_state_changed", self._connection)
         session.on("user_input_transcribed", self._transcribed)
         scope.start("agent state", self._show_states())
 
     async def close(self) -> None:
         """Show what is known to its end."""
         self._session.off("agent_state_changed", self._agent_is)
+        self._room.off("connection_state_changed", self._connection)
         self._session.off("user_input_transcribed", self._transcribed)
         if self._glance is not None:
             self._glance.cancel()
@@ -102,9 +107,14 @@ class RoomShow:
             self._user_words.version(event.transcript, final=event.is_final)
 
     def _agent_is(self, event: AgentStateChangedEvent) -> None:
+        self._state = event.new_state
         self._states.put_nowait(event.new_state)
         if event.new_state == "speaking" and self._glance is None:
             self._show_heard()
+
+    def _connection(self, connection: rtc.ConnectionState.ValueType) -> None:
+        if connection == CONNECTED and self._state is not None:
+            self._states.put_nowait(self._state)
 
     def _show_heard(self) -> None:
         """Show each word when it has been heard, and not when more sound is made."""
@@ -120,5 +130,10 @@ class RoomShow:
         async for state in self._states:
             while self._states.waiting:
                 state = self._states.take_nowait()  # the newest is what counts
-            if self._room.isconnected():
-                await self._room.local_participant.set_attributes({ATTRIBUTE_AGENT_STATE: state})
+            if self._room.connection_state != CONNECTED:
+                continue  # it would be lost without a word, and is shown once that is back
+            try:
+                me = self._room.local_participant
+                await me.set_attributes({ATTRIBUTE_AGENT_STATE: state})
+            except Exception as error:
+                logger.warning("the agent's state was not shown to the room: %s", error)

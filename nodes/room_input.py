@@ -168,7 +168,7 @@ class RoomInput(Following, io.AudioInput):
         )
         async with aclosing(stream):
             if self._early is not None and EARLY in map(int, publication.audio_features):
-                for frame in await self._early.of(publication.sid, options.sample_rate):
+                for frame in await self._early.of(participant.identity, publication.sid):
                     self._hear(frame)
             async for event in stream:
                 if self._gain is not None:

@@ -42,3 +42,16 @@ async def test_after_a_lost_connection_both_sides_hear_each_other_again(
         assert held.closed == []
     assert held.history("assistant") == [song(4), song(5, 6)]
     assert sung(caller.sound())[-5:] == plain(song(5, 6))
+
+
+async def test_what_the_agent_does_while_its_connection_is_made_anew_is_seen_afterwards(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    async with call(livekit_server, name, Singer([])) as held:
+        caller, room = held.caller, held.session.room_io.room
+        await caller.until(lambda: caller.state() == "listening")
+        room.once("reconnecting", lambda: held.session.say(song(24)))
+        await room.simulate_scenario(rtc.SimulateScenarioKind.Value("SIMULATE_FULL_RECONNECT"))
+        await caller.until(lambda: caller.state() == "speaking")
+        await held.session.wait_for_idle()
+        await caller.until(lambda: caller.state() == "listening")

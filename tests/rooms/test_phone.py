@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from livekit import rtc
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, LanguageCode, stt
 
 from antiphon import AMD, Agent
 from antiphon.beta.tools import send_dtmf_events
@@ -15,6 +16,7 @@ from antiphon.nodes.wav import read_wav
 from antiphon.pipeline.errors import AntiphonError
 from antiphon.simulate import ScriptedLLM, calls
 from antiphon.simulated_sound import voice
+from tests.rooms.calling import SOUND
 from tests.rooms.holding import call
 from tests.rooms.singing import Singer, plain, song, sung
 from tests.rooms.test_engines import CALLER
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.realtime
 
+STILL = 0.3  # seconds of silence behind what was said
 LINE = 8000  # samples a second: what a telephone line carries
 RINGING = {"sip.callStatus": "ringing", "sip.phoneNumber": "+10000000000", "sip.callID": "1"}
 
@@ -86,6 +89,62 @@ async def test_a_phone_is_listened_to_when_it_is_taken_and_greeted_when_a_human_
             assert (result.category, result.reason) == ("human", "short_greeting")
             await caller.until(greeting.done)
     assert sung(caller.sound()) == plain(song(4))
+
+
+class Hearing(stt.STT[Any]):
+    """Understands one greeting in whatever sound there is, once it is over."""
+
+    def __init__(self, greeting: str) -> None:
+        capabilities = stt.STTCapabilities(streaming=True, interim_results=False)
+        super().__init__(capabilities=capabilities)
+        self.greeting = greeting
+        self.open = 0
+
+    async def _recognize_impl(self, *_: Any, **__: Any) -> stt.SpeechEvent:
+        raise NotImplementedError
+
+    def stream(self, **_: Any) -> Understanding:
+        return Understanding(stt=self, conn_options=DEFAULT_API_CONNECT_OPTIONS)
+
+
+class Understanding(stt.RecognizeStream):
+    async def _run(self) -> None:
+        hearing: Any = self._stt
+        hearing.open += 1
+        loud = still = 0
+        try:
+            async for frame in self._input_ch:
+                if not isinstance(frame, rtc.AudioFrame):
+                    continue
+                if np.abs(np.frombuffer(frame.data, np.int16)).max() > SOUND:
+                    loud, still = loud + frame.samples_per_channel, 0
+                else:
+                    still += frame.samples_per_channel
+                if loud and still > frame.sample_rate * STILL:
+                    said = stt.SpeechData(language=LanguageCode("en"), text=hearing.greeting)
+                    final = stt.SpeechEventType.FINAL_TRANSCRIPT
+                    self._event_ch.send_nowait(stt.SpeechEvent(final, alternatives=[said]))
+                    loud = 0
+        finally:
+            hearing.open -= 1
+
+
+async def test_a_recogniser_of_its_own_hears_who_has_answered(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    judge = ScriptedLLM([calls("save_prediction", label="machine-vm")] * 3)
+    ears = Hearing("You have reached Grace, leave a message")
+    async with call(livekit_server, name, Singer([]), join=False) as held:
+        async with AMD(held.session, llm=judge, stt=ears) as amd:
+            await held.caller.join(kind="sip", attributes=RINGING | {"sip.callStatus": "active"})
+            await held.caller.until(lambda: amd.started and ears.open)
+            silence = np.zeros(16_000, np.int16)
+            await held.caller.speak(np.concatenate([voice(3.0), silence, silence, silence]))
+            result = await amd.execute()
+        assert (result.category, result.reason) == ("machine-vm", "llm")
+        assert result.transcript == "You have reached Grace, leave a message"
+        assert held.history("user") == []  # the session's own ears have understood nothing
+        await held.caller.until(lambda: not ears.open)
 
 
 async def test_a_phone_that_hangs_up_before_it_is_taken_leaves_nobody_waiting(
