@@ -283,10 +283,10 @@ def _told(
     parts = WorkflowInstructions(persona=PERSONA, extra=extra)
     if given(instructions) and extra:
         logger.warning("extra_instructions= is of no use beside instructions=")
-    if isinstance(instructions, str | Instructions):
-        return instructions
     if isinstance(instructions, WorkflowInstructions):
         parts = instructions
+    elif isinstance(instructions, str | Instructions):
+        return instructions
     return parts.resolve(template=TEMPLATE, default_persona=PERSONA, talk=_talk(chat_ctx))
 
 
