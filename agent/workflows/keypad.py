@@ -11,6 +11,7 @@ from livekit.agents import NOT_GIVEN, NotGivenOr, get_job_context, llm
 
 from antiphon import arguments
 from antiphon.function_tools import function_tool
+from antiphon.pipeline.errors import UsageError
 from antiphon.task import AgentTask
 from antiphon.workflows.dtmf import DtmfEvent, format_dtmf
 
@@ -93,7 +94,7 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
         return end
 
     async def on_enter(self) -> None:
-        if (room := _room()) is not None:
+        if (room := self._room()) is not None:
             room.on("sip_dtmf_received", self._received)
         self.session.on("user_state_changed", self._user_changed)
         self.session.on("agent_state_changed", self._agent_changed)
@@ -101,7 +102,7 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
 
     async def on_exit(self) -> None:
         self._wait(False)
-        if (room := _room()) is not None:
+        if (room := self._room()) is not None:
             room.off("sip_dtmf_received", self._received)
         self.session.off("user_state_changed", self._user_changed)
         self.session.off("agent_state_changed", self._agent_changed)
@@ -117,7 +118,10 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
             self._wait(True)
 
     def _received(self, event: rtc.SipDTMF) -> None:
-        if event.digit in KEYS:  # it comes from outside
+        """It comes from outside: any digit, from anybody."""
+        who, user = event.participant, self._user()
+        stranger = user is not None and who is not None and who.identity != user.identity
+        if event.digit in KEYS and not stranger:
             self.press(DtmfEvent(event.digit))
 
     def _user_changed(self, event: UserStateChangedEvent) -> None:
@@ -149,8 +153,17 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
             pressed = PRESSED.format(keys=format_dtmf(keys))
             self.session.generate_reply(user_input=pressed, instructions=CONFIRM)
 
+    def _room(self) -> rtc.Room | None:
+        """The session's, else the job's; a console and a test have none."""
+        try:
+            return self.session.room_io.room
+        except UsageError:
+            job: Any = get_job_context(required=False)
+            return None if job is None else job.room
 
-def _room() -> rtc.Room | None:
-    """The job's room, where there is one: a console and a test have none."""
-    job: Any = get_job_context(required=False)
-    return None if job is None else job.room
+    def _user(self) -> rtc.RemoteParticipant | None:
+        """Who is asked for digits, where that is known."""
+        try:
+            return self.session.room_io.linked_participant
+        except UsageError:
+            return None

@@ -11,12 +11,13 @@ from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, LanguageCode, stt
 
 from antiphon import AMD, Agent
 from antiphon.beta.tools import send_dtmf_events
+from antiphon.beta.workflows import GetDtmfTask
 from antiphon.nodes import local
 from antiphon.nodes.wav import read_wav
 from antiphon.pipeline.errors import AntiphonError
-from antiphon.simulate import ScriptedLLM, calls
+from antiphon.simulate import ScriptedLLM, ScriptedTTS, calls
 from antiphon.simulated_sound import voice
-from tests.rooms.calling import SOUND
+from tests.rooms.calling import SOUND, Caller
 from tests.rooms.holding import call
 from tests.rooms.singing import Singer, plain, song, sung
 from tests.rooms.test_engines import CALLER
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from tests.livekit_server import LiveKitServer
-    from tests.rooms.calling import Caller
 
 pytestmark = pytest.mark.realtime
 
@@ -174,3 +174,38 @@ async def test_a_model_presses_keys_for_the_other_side(
         await held.caller.write("press my extension")
         await held.caller.until(lambda: len(keys) == 3)
     assert keys == [(4, "4"), (2, "2"), (11, "#")]
+
+
+class Asking(Agent):
+    """Wants two digits."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="")
+        self.came: list[str] = []
+
+    async def on_enter(self) -> None:
+        self.came.append((await GetDtmfTask(num_digits=2)).user_input)
+
+
+async def test_only_the_callers_keys_count_and_only_keys(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    agent, models = Asking(), {"llm": ScriptedLLM(["Which?"]), "tts": ScriptedTTS()}
+    other = Caller(livekit_server, name, "another")
+    async with call(livekit_server, name, agent, join=False, **models) as held, other:
+        await held.caller.join(kind="sip")
+        await held.session.room_io.wait_for_ready()
+        await other.join(microphone=False)
+        seen = held.session.room_io.room.remote_participants
+        await held.caller.until(
+            lambda: held.history("assistant") == ["Which?"] and "another" in seen
+        )
+        for who, digits in ((other, "13"), (held.caller, "x4"), (other, "#"), (held.caller, "2#")):
+            for digit in digits:
+                await who.room.local_participant.publish_dtmf(code=1, digit=digit)
+            await who.room.local_participant.set_attributes({"pressed": digits})
+            await held.caller.until(
+                lambda: seen[who.identity].attributes.get("pressed") == digits  # noqa: B023
+            )
+        await held.caller.until(lambda: agent.came)
+    assert agent.came == ["4 2"]
