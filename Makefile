@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 LIST_MODULES := { pwd; ls -d build/__editable__.antiphon-* 2>/dev/null; \
 	find agent pipeline nodes -type f ! -name '*.pyc' | LC_ALL=C sort; }
 
-.PHONY: help run test check bench bench-room bench-console fuzz wheel livekit-server rooms page browser clean install FORCE
+.PHONY: help run test check bench bench-room bench-console providers-table fuzz wheel livekit-server rooms page browser clean install FORCE
 .DELETE_ON_ERROR:
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make bench    measure, next to LiveKit's own session"
 	@echo "make bench-room   the same at a caller's ear, in a room of a real server"
 	@echo "make bench-console   the same at a microphone and a speaker, on a virtual sound card"
+	@echo "make providers-table   try every language model of the documentation and write README's tables"
 	@echo "make fuzz     run FUZZ=$(FUZZ) random interleavings"
 	@echo "make wheel    build the wheel and try it in a clean environment"
 	@echo "make livekit-server   build the server that the tests of rooms talk to, once"
@@ -55,6 +56,9 @@ bench-room: install livekit-server
 
 bench-console: install
 	$(BIN)/python -m bench.console
+
+providers-table: install
+	$(BIN)/antiphon conformance --write README.md
 
 fuzz: install
 	ANTIPHON_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/behaviours -n $(JOBS) -k fuzz --timeout=0 $(PYTEST_ARGS)

@@ -4,6 +4,7 @@
                           [--microphone DEVICE] [--speaker DEVICE] [--no-aec] [--list-devices]
                           [--stand-in FILE]
     antiphon doctor [--sound]
+    antiphon conformance [MODULE:FUNCTION]    see `conformance`
     antiphon start|dev|connect FILE [...]     see `serving`
     antiphon download-files FILE
     python FILE console|start|dev|connect|download-files [...]
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TextIO, cast
 
 from livekit.agents import AgentServer, WorkerOptions
 
-from antiphon import line, serving, signals
+from antiphon import conforming, line, serving, signals
 from antiphon.call import Call, Ending, left_by
 from antiphon.console import Console
 from antiphon.nodes.models import LOCAL_ONLY
@@ -78,6 +79,8 @@ def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
             ending = Ending(0)
         elif given.command == "doctor":
             ending = Ending(_doctor(given))
+        elif given.command == "conformance":
+            ending = Ending(conforming.run(given, print))
         else:
             screen = chosen(plain=given.command != "console" or given.plain or given.fast)
             with heeding.heeded(), _logging(screen, debug=given.debug):
@@ -114,6 +117,8 @@ def _parser(*, own: bool) -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what this machine lacks for a conversation")
     doctor.add_argument("--sound", action="store_true", help="record and play for two seconds each")
     doctor.set_defaults(debug=False)
+    models = commands.add_parser("conformance", help="try language models in calls")
+    conforming.options(models)
     for name in LATER:
         later = commands.add_parser(name)  # without a help text it is not listed
         later.add_argument("rest", nargs=argparse.REMAINDER)
@@ -131,7 +136,7 @@ def _console(
     given: argparse.Namespace, server: AgentServer | None, screen: Screen, heeding: signals.Signals
 ) -> Ending:
     if given.command != "console":
-        there = ", ".join(("console", "doctor", *serving.COMMANDS))
+        there = ", ".join(("console", "doctor", "conformance", *serving.COMMANDS))
         raise UsageError(f"`{given.command}` is not there yet; there is: {there}")
     calling = line.asked_for(given, screen)
     local = LOCAL_ONLY.set(given.local)

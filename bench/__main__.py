@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from antiphon.nodes.local.vad import WebRTCVAD
 from antiphon.pipeline.clock import run as run_virtual
-from bench import loops, rows, steps
+from bench import loops, providers, rows, steps
 from bench.models import Pace
 from bench.sessions import Bare, Harness, LiveKit, Ours
 
@@ -207,6 +207,7 @@ CASES: dict[str, Callable[[bool], list[Line]]] = {
     "load": load,
     "simulated": simulated,
     "loop": held,
+    **providers.CASES,
 }
 
 

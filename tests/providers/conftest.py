@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.providers.loop import LoopbackLoop
+from antiphon.conformance import LoopbackLoop, NotInstalled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
@@ -67,10 +67,13 @@ def _nothing_leaves_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, None]:
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
         item.obj = _forgiving_others(item.obj)
-    yield
+    try:
+        return (yield)
+    except NotInstalled as error:
+        pytest.skip(str(error))
 
 
 def _forgiving_others(test: Callable[..., Coroutine[object, object, None]]) -> object:

@@ -9,13 +9,12 @@ import pytest
 from livekit.agents import inference as livekits
 
 from antiphon import AgentSession, ChatContext, UsageError, inference
+from antiphon.conformance import Provider, gateway
+from antiphon.conformance.gateway import Gateway
+from antiphon.conformance.talking import talking
+from antiphon.conformance.wire import Reply, Server, serving
 from antiphon.nodes.inference_models import DOCUMENTED, known, names
 from antiphon.simulate import ScriptedTTS, listens, says
-from tests.providers import gateway
-from tests.providers.gateway import Gateway
-from tests.providers.rows import Row
-from tests.providers.talking import talking
-from tests.providers.wire import Reply, Server, serving
 
 SAID = "Of course."
 
@@ -38,7 +37,7 @@ async def test_every_name_is_a_model_that_answers(
         session: AgentSession[Any] = AgentSession(llm=name, tts=ScriptedTTS())
         return session.llm
 
-    row = Row(name, by_name, Gateway, model=name)
+    row = Provider(name, by_name, Gateway, model=name)
     async with talking(row, Server(row.speaks(), SAID)) as talk:
         await talk.call.play(says("hello"), listens())
     assert talk.call.said("agent") == [SAID]
@@ -73,7 +72,7 @@ async def test_the_provider_and_the_extra_arguments_are_sent() -> None:
             base_url=f"{url}/v1",
         )
 
-    row = Row("gpt-5-mini", make, Gateway, model="openai/gpt-5-mini")
+    row = Provider("gpt-5-mini", make, Gateway, model="openai/gpt-5-mini")
     async with talking(row, Server(row.speaks(), SAID)) as talk:
         await talk.call.play(says("hello"), listens())
     (asked,) = talk.asked

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from antiphon import Agent, AgentSession
+from antiphon.conformance.providers import plugin
+from antiphon.conformance.talking import NO_DRAFT
 from antiphon.simulate import (
     OWN,
     ScriptedSTT,
@@ -19,8 +21,6 @@ from antiphon.simulate import (
     listens,
     says,
 )
-from tests.providers.rows import plugin
-from tests.providers.talking import NO_DRAFT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from livekit.agents import llm, utils
+from livekit.agents import utils
 
 from antiphon import APIConnectionError, ChatContext, function_tool
-from tests.providers.rows import ROWS, Row, named, plugin
-from tests.providers.wire import Reply, Server, serving
+from antiphon.conformance import PROVIDERS, Provider, named
+from antiphon.conformance.providers import plugin
+from antiphon.conformance.wire import Reply, Server, serving
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -60,22 +61,19 @@ def asking() -> ChatContext:
     return context
 
 
-def shut(row: Row, model: llm.LLM[Any]) -> Any:
-    return getattr(model, row.left_open).close if row.left_open else model.aclose
-
-
 def outside_of_a_job() -> AbstractAsyncContextManager[Any]:
     return utils.http_context.open()
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
-async def test_every_model_streams_by_itself(row: Row) -> None:
-    async with outside_of_a_job(), serving(Server(row.speaks(), SAID)) as server:
-        model = row.make(server.url)
-        async with model.chat(chat_ctx=asking()) as stream:
-            chunks = [chunk async for chunk in stream]
-        await model.aclose()
-        await shut(row, model)()
+@pytest.mark.parametrize("row", PROVIDERS, ids=str)
+async def test_every_model_streams_by_itself(row: Provider) -> None:
+    async with (
+        outside_of_a_job(),
+        serving(Server(row.speaks(), SAID)) as server,
+        row.at(server.url) as model,
+        model.chat(chat_ctx=asking()) as stream,
+    ):
+        chunks = [chunk async for chunk in stream]
     said = [chunk.delta.content for chunk in chunks if chunk.delta and chunk.delta.content]
     assert len(said) >= len(SAID.split())  # as they are sent, and not at the end
     assert "".join(said).split() == SAID.split()
@@ -85,18 +83,15 @@ async def test_every_model_streams_by_itself(row: Row) -> None:
     assert used[-1].prompt_tokens == 120
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
-async def test_leaving_a_stream_early_closes_its_connection(row: Row) -> None:
+@pytest.mark.parametrize("row", PROVIDERS, ids=str)
+async def test_leaving_a_stream_early_closes_its_connection(row: Provider) -> None:
     async with outside_of_a_job(), serving(Server(row.speaks(), Reply(endless=True))) as server:
-        model = row.make(server.url)
-        async with model.chat(chat_ctx=asking()) as stream:
+        async with row.at(server.url) as model, model.chat(chat_ctx=asking()) as stream:
             heard = 0
             async for _ in stream:
                 heard += 1
                 if heard == 12:
                     break
-        await model.aclose()
-        await shut(row, model)()
         (asked,) = server.asked
         before = asked.sent
         assert before < 40
@@ -105,12 +100,10 @@ async def test_leaving_a_stream_early_closes_its_connection(row: Row) -> None:
 
 async def test_extra_arguments_of_a_call_reach_the_provider() -> None:
     row = named("openai")
-    async with serving(Server(row.speaks(), SAID)) as server:
-        model = row.make(server.url)
+    async with serving(Server(row.speaks(), SAID)) as server, row.at(server.url) as model:
         given = {"reasoning_effort": "low", "seed": 7}
         async with model.chat(chat_ctx=asking(), extra_kwargs=given) as stream:
             assert [chunk async for chunk in stream]
-        await model.aclose()
     assert server.asked[0].body["reasoning_effort"] == "low"
     assert server.asked[0].body["seed"] == 7
 
@@ -123,22 +116,22 @@ async def test_what_may_be_called_is_told(choice: Any) -> None:
         return where
 
     row = named("openai")
-    async with serving(Server(row.speaks(), SAID)) as server:
-        model = row.make(server.url)
-        async with model.chat(chat_ctx=asking(), tools=[look], tool_choice=choice) as stream:
-            assert [chunk async for chunk in stream]
-        await model.aclose()
+    async with (
+        serving(Server(row.speaks(), SAID)) as server,
+        row.at(server.url) as model,
+        model.chat(chat_ctx=asking(), tools=[look], tool_choice=choice) as stream,
+    ):
+        assert [chunk async for chunk in stream]
     assert server.asked[0].tools == ["look"]
     assert server.asked[0].choice == choice
 
 
 async def test_a_server_that_is_not_there_is_a_connection_error() -> None:
     row = named("openai")
-    model = row.make("http://127.0.0.1:9")  # nobody listens
-    with pytest.raises(APIConnectionError):
-        async with model.chat(chat_ctx=asking()) as stream:
-            assert [chunk async for chunk in stream]
-    await model.aclose()
+    async with row.at("http://127.0.0.1:9") as model:  # nobody listens
+        with pytest.raises(APIConnectionError):
+            async with model.chat(chat_ctx=asking()) as stream:
+                assert [chunk async for chunk in stream]
 
 
 @pytest.mark.parametrize(

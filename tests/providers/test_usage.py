@@ -8,11 +8,11 @@ import pytest
 from livekit.agents.metrics import LLMModelUsage
 
 from antiphon import AgentSession, Price
+from antiphon.conformance import PROVIDERS, Provider, named
+from antiphon.conformance.checks import Waiter
+from antiphon.conformance.talking import talking
+from antiphon.conformance.wire import Reply, Server, Used
 from antiphon.simulate import interrupts, listens, says
-from tests.providers.rows import ROWS, Row, named
-from tests.providers.talking import talking
-from tests.providers.test_conversations import Waiter
-from tests.providers.wire import Reply, Server, Used
 
 FIRST = Used(prompt=120, cached=40, out=9)
 SECOND = Used(prompt=150, cached=60, out=7)
@@ -23,8 +23,8 @@ def used_by(session: AgentSession[Any]) -> LLMModelUsage:
     return usage
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
-async def test_tokens_are_counted_once_and_right(row: Row) -> None:
+@pytest.mark.parametrize("row", PROVIDERS, ids=str)
+async def test_tokens_have_the_price_of_their_kind(row: Provider) -> None:
     book = Reply("One moment.", calls=(("book", {"day": "Friday", "people": 4}),), used=FIRST)
     first = book if row.answers_tools else Reply("One moment.", used=FIRST)
     server = Server(row.speaks(), first, Reply("It is done.", used=SECOND))
@@ -36,9 +36,6 @@ async def test_tokens_are_counted_once_and_right(row: Row) -> None:
     usage = used_by(session)
     assert usage.model == row.model
     assert usage.provider
-    assert usage.input_tokens == 120 + 150
-    assert usage.output_tokens == 9 + 7 + 2 * row.counted_twice
-    assert usage.input_cached_tokens == (40 + 60 if row.tells_cached else 0)
     of_model = [each for each in session.cost.models if each.kind == "llm"]
     cached = usage.input_cached_tokens
     (cost,) = of_model

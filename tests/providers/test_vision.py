@@ -12,11 +12,10 @@ from livekit import rtc
 from livekit.agents.llm import ImageContent
 
 from antiphon import Agent, AgentSession, ChatContext, UsageError
+from antiphon.conformance import PROVIDERS, Provider, gateway
+from antiphon.conformance.talking import talking
+from antiphon.conformance.wire import Asked, Server
 from antiphon.simulate import listens, says
-from tests.providers import gateway
-from tests.providers.rows import ROWS, Row
-from tests.providers.talking import talking
-from tests.providers.wire import Asked, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,18 +40,18 @@ def shown(picture: ImageContent) -> Callable[[], Agent]:
     return make
 
 
-async def look(row: Row, picture: ImageContent) -> Asked:
+async def look(row: Provider, picture: ImageContent) -> Asked:
     async with talking(row, Server(row.speaks(), SEEN), agent=shown(picture)()) as talk:
         await talk.call.play(says("well"), listens())
     assert talk.call.said("agent") == [SEEN]
     return talk.asked[0]
 
 
-SEEING = pytest.mark.parametrize("row", [row for row in ROWS if row.sees], ids=str)
+SEEING = pytest.mark.parametrize("row", [row for row in PROVIDERS if row.sees], ids=str)
 
 
 @SEEING
-async def test_bytes_as_a_data_url_arrive_as_they_are(row: Row) -> None:
+async def test_bytes_as_a_data_url_arrive_as_they_are(row: Provider) -> None:
     url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     asked = await look(row, ImageContent(image=url))
     ((kind, data),) = asked.images
@@ -61,7 +60,7 @@ async def test_bytes_as_a_data_url_arrive_as_they_are(row: Row) -> None:
 
 
 @SEEING
-async def test_a_frame_of_a_video_arrives_as_a_picture_of_its_size(row: Row) -> None:
+async def test_a_frame_of_a_video_arrives_as_a_picture_of_its_size(row: Provider) -> None:
     pictures: Any = import_module("PIL.Image")
     red = bytes((255, 0, 0, 255)) * (64 * 48)
     frame = rtc.VideoFrame(64, 48, rtc.VideoBufferType.RGBA, red)
@@ -74,8 +73,8 @@ async def test_a_frame_of_a_video_arrives_as_a_picture_of_its_size(row: Row) -> 
     assert red_of > 200 > 60 > max(green, blue)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.sees and row.fetches], ids=str)
-async def test_an_address_is_left_to_the_provider_to_fetch(row: Row) -> None:
+@pytest.mark.parametrize("row", [row for row in PROVIDERS if row.sees and row.fetches], ids=str)
+async def test_an_address_is_left_to_the_provider_to_fetch(row: Provider) -> None:
     asked = await look(row, ImageContent(image=URL, mime_type="image/jpeg"))
     assert asked.images == [("", URL)]
 

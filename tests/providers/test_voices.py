@@ -11,14 +11,14 @@ from livekit.agents import stt, utils
 from livekit.agents.metrics import TTSModelUsage
 
 from antiphon import Agent, AgentSession
+from antiphon.conformance import gateway
+from antiphon.conformance.gateway import Gateway
+from antiphon.conformance.talking import NO_DRAFT
+from antiphon.conformance.wire import Server
 from antiphon.nodes import models
 from antiphon.nodes.stt import recognise
 from antiphon.simulate import OWN, ScriptedSTT, ScriptedVAD, calling, listens, says
-from tests.providers import gateway
-from tests.providers.gateway import Gateway
-from tests.providers.talking import NO_DRAFT
 from tests.providers.voices import Voices, voicing
-from tests.providers.wire import Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

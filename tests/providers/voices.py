@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from tests.providers.gateway import allow
-from tests.providers.wire import Request, demand
+from antiphon.conformance.gateway import allow
+from antiphon.conformance.wire import Request, demand
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -1,4 +1,4 @@
-"""A spoken conversation with a model of the documentation, over real sockets."""
+"""A spoken conversation with a model, over real sockets."""
 
 from __future__ import annotations
 
@@ -9,19 +9,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 from livekit.agents import utils
 
-from antiphon import Agent, AgentSession
+from antiphon.agent import Agent
+from antiphon.conformance.wire import Asked, Server, reserved
 from antiphon.options import ConnectOptions
+from antiphon.pipeline.errors import AntiphonError
+from antiphon.session import AgentSession
 from antiphon.simulate import OWN, Call, ScriptedSTT, ScriptedTTS, ScriptedVAD, calling
-from tests.providers.wire import Asked, Server, serving
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from livekit.agents import TurnHandlingOptions, llm
 
-    from tests.providers.rows import Row
+    from antiphon.conformance.provider import Provider
+
+    Listen = Callable[[], Awaitable[None]]
 
 NO_DRAFT: Final[TurnHandlingOptions] = {"preemptive_generation": {"enabled": False}}
+
+
+class Failed(AntiphonError):
+    """The model, or the session with it, did not do what is asked; the message says what it did."""
 
 
 def brief() -> Agent:
@@ -31,10 +39,11 @@ def brief() -> Agent:
 class Talk:
     """A call, and the server that its model asks."""
 
-    def __init__(self, call: Call, server: Server, model: llm.LLM[Any]) -> None:
+    def __init__(self, call: Call, server: Server, model: llm.LLM[Any], listen: Listen) -> None:
         self.call = call
         self.server = server
         self.model = model
+        self.listen = listen  # for a server that refused every connection until now
 
     @property
     def asked(self) -> list[Asked]:
@@ -43,28 +52,34 @@ class Talk:
 
 @asynccontextmanager
 async def talking(
-    row: Row, server: Server, *, agent: Agent | None = None, faults: bool = False, **options: Any
+    provider: Provider,
+    server: Server,
+    *,
+    agent: Agent | None = None,
+    faults: bool = False,
+    deaf: bool = False,
+    **options: Any,
 ) -> AsyncGenerator[Talk, None]:
-    """A call in which `row`'s model answers as the server says. Leaving it checks every law, and
-    that the server refused nothing."""
+    """A call in which the provider's model answers as the server says. Leaving it checks every law
+    of a call, and that the server refused nothing. `deaf`: it listens only when it is told to."""
     options.setdefault("turn_handling", NO_DRAFT)
     options.setdefault("conn_options", ConnectOptions())
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(utils.http_context.open())
-        await stack.enter_async_context(serving(server))
-        model = row.make(server.url)
-        if row.left_open:
-            stack.push_async_callback(getattr(model, row.left_open).close)
-        stack.push_async_callback(model.aclose)
+        listen = await stack.enter_async_context(reserved(server))
+        if not deaf:
+            await listen()
+        model = await stack.enter_async_context(provider.at(server.url))
         session: AgentSession[Any] = AgentSession(
             stt=ScriptedSTT(), vad=ScriptedVAD(), tts=ScriptedTTS(), llm=model, **options
         )
         call = await stack.enter_async_context(
             calling(agent or brief(), session=session, llm=OWN, allow_errors=faults)
         )
-        yield Talk(call, server, model)
-    if row.left_open:
+        yield Talk(call, server, model, listen)
+    if provider.close is not None:
         gc.collect()  # what its client dropped, closes now
     for _ in range(20):  # what was told to close is closed by then
         await asyncio.sleep(0)
-    assert server.refused == [], server.refused
+    if server.refused:
+        raise Failed(f"its request was refused: {server.refused[0]}")

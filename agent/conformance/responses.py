@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from openai.types.responses import response_create_params
 
-from tests.providers.chat import bearer
-from tests.providers.wire import Asked, Reply, Request, demand, sse
+from antiphon.conformance.chat import bearer
+from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
 KNOWN: Final = frozenset(
     response_create_params.ResponseCreateParamsStreaming.__annotations__

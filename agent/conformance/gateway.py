@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import jwt
 
-from tests.providers.chat import Chat
-from tests.providers.wire import Asked, Refused, Request, demand
+from antiphon.conformance.chat import Chat
+from antiphon.conformance.wire import Asked, Refused, Request, demand
 
 KEY: Final = "gateway-key"
 SECRET: Final = "gateway-secret-that-is-long-enough-for-hs256"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openai.types.chat import completion_create_params
 
-from tests.providers.wire import Asked, Reply, Request, demand, sse
+from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.providers.wire import Asked, Reply, Request, demand, sse
+from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
 PATH: Final = re.compile(r"/v1(beta)?/models/(?P<model>[^/:]+):streamGenerateContent")
 KNOWN: Final = frozenset(

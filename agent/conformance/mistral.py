@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.providers.chat import Chat, bearer
-from tests.providers.wire import Asked, Reply, Request, demand, sse
+from antiphon.conformance.chat import Chat, bearer
+from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
 KNOWN: Final = frozenset(
     "inputs stream store handoff_execution instructions tools completion_args guardrails name "

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
-from tests.providers.wire import Asked, Reply, Request, demand
+from antiphon.conformance.wire import Asked, Reply, Request, demand
 
 PATH: Final = re.compile(r"/model/(?P<model>[^/]+)/converse-stream")
 KNOWN: Final = frozenset(

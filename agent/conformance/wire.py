@@ -1,4 +1,4 @@
-"""A loopback server for the models of a test: it is strict, and it knows when it was left.
+"""A loopback server for a model to ask: it is strict, and it knows when it was left.
 
 What it is asked is read by a protocol, which refuses what the provider would refuse; what it
 answers is a `Reply`, in that protocol's own form.
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSMessage, web
+
+from antiphon.pipeline.streams import Scope, Silent, Stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -35,7 +38,8 @@ class Used:
 class Reply:
     """What the model answers: words, then calls of tools. `endless` words have no end.
 
-    `fault`: what goes wrong instead; see `faults.py`.
+    `fault`: what goes wrong instead: a status in digits, "silence" before the first word; "cut",
+    "stall" or "broken" after the last one; "filtered" where it ends.
     """
 
     text: str = ""
@@ -64,9 +68,11 @@ class Asked:
     headers: Mapping[str, str] = field(default_factory=dict)
     path: str = ""
     began: float = 0.0
+    first: float = 0.0  # when the first word was written
     sent: int = 0  # words
     left: float | None = None  # when the client closed the connection before the end
     over: bool = False
+    ended: float = 0.0  # when its end was sent
     notes: dict[str, Any] = field(default_factory=dict)  # the protocol's own, while it answers
 
 
@@ -209,6 +215,7 @@ class Server:
             yield first
         for word in self._words(reply):
             asked.sent += 1
+            asked.first = asked.first or asyncio.get_running_loop().time()
             yield self.speaks.word(asked, word)
         if reply.fault in ("cut", "stall"):
             return
@@ -217,6 +224,7 @@ class Server:
             return
         for number, (name, arguments) in enumerate(reply.calls):
             yield self.speaks.call(asked, number, name, arguments)
+        asked.ended = asyncio.get_running_loop().time()
         yield self.speaks.end(asked, reply, filtered=reply.fault == "filtered")
 
     def _words(self, reply: Reply) -> Iterator[str]:
@@ -246,18 +254,19 @@ class Spoken:
         self.speaks.allow(raw)
         socket = web.WebSocketResponse()
         await socket.prepare(request)
-        coming = asyncio.ensure_future(socket.receive())
         try:
-            while (message := await coming).type is WSMsgType.TEXT:
-                body = json.loads(message.data)
-                demand(body.pop("type") == "response.create", "it is no response.create")
-                coming = asyncio.ensure_future(socket.receive())
-                await self._answer(socket, self.speaks.asked(body), raw, coming)
+            async with Scope("socket") as scope:
+                coming = scope.pipe("messages", socket, ahead=8)
+                message = await _next(coming)
+                while message is not None:
+                    body = json.loads(message.data)
+                    demand(body.pop("type") == "response.create", "it is no response.create")
+                    asked = self.speaks.asked(body)
+                    message = await self._answer(socket, asked, raw, coming) or await _next(coming)
         except Refused as error:
             self.server.refused.append(f"{error.status} {raw.path}: {error}")
             await socket.send_str(self.speaks.error(error.status, str(error)).decode())
         finally:
-            coming.cancel()
             for left in self.server.asked:
                 if left.notes.get("socket") is socket and not left.over and left.left is None:
                     left.left = asyncio.get_running_loop().time()
@@ -268,9 +277,9 @@ class Spoken:
         socket: web.WebSocketResponse,
         asked: Asked,
         raw: Request,
-        coming: asyncio.Future[WSMessage],
-    ) -> None:
-        """Answer until the end, or until something comes, which is that the client leaves."""
+        coming: Stream[WSMessage],
+    ) -> WSMessage | None:
+        """Answer until the end, or until something comes, which is the next request or its end."""
         asked.headers, asked.path = raw.headers, raw.path
         asked.notes["socket"] = socket
         asked.began = asyncio.get_running_loop().time()
@@ -279,36 +288,51 @@ class Spoken:
         if reply.fault.isdigit():
             text = self.speaks.error(int(reply.fault), "by the script").decode()
             await socket.send_str(text)
-            return
+            return None
         if reply.fault == "silence":
-            await asyncio.wait([coming])
+            return await _next(coming)
         for frame in self.server.frames(asked, reply):
-            await asyncio.wait([coming], timeout=PACE)
-            if coming.done():
-                return
+            with suppress(Silent):
+                return await _next(coming, PACE)
             await socket.send_str(frame.decode())
         if reply.fault == "stall":
-            await asyncio.wait([coming])
+            return await _next(coming)
         if reply.fault == "cut":
             await socket.close(code=1011)
         asked.over = not reply.fault
+        return None
+
+
+async def _next(coming: Stream[WSMessage], within: float | None = None) -> WSMessage | None:
+    """What comes next; None when the client has left, Silent after `within` seconds."""
+    try:
+        return await coming.next(within)
+    except StopAsyncIteration:
+        return None
 
 
 @asynccontextmanager
 async def serving(server: Server) -> AsyncGenerator[Server, None]:
     """The server on a port of its own, while the block runs."""
+    async with reserved(server) as listen:
+        await listen()
+        yield server
+
+
+@asynccontextmanager
+async def reserved(server: Server) -> AsyncGenerator[Callable[[], Awaitable[None]], None]:
+    """A port for the server, where every connection is refused until what this gives is called."""
     app = web.Application(client_max_size=64 * 2**20)
     app.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    (address,) = runner.addresses
-    server.url = f"http://127.0.0.1:{address[1]}"
-    try:
-        yield server
-    finally:
-        await runner.cleanup()
+    with closing(socket.socket()) as place:
+        place.bind(("127.0.0.1", 0))
+        server.url = f"http://127.0.0.1:{place.getsockname()[1]}"
+        await runner.setup()
+        try:
+            yield web.SockSite(runner, place).start
+        finally:
+            await runner.cleanup()
 
 
 def sse(data: object, event: str | None = None) -> bytes:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.providers.wire import Asked, Reply, Request, demand, sse
+from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
 KNOWN: Final = frozenset(
     "model messages max_tokens system tools tool_choice stream temperature top_k top_p metadata "
