@@ -16,12 +16,14 @@ from antiphon import hooks
 from antiphon.answers import Answers
 from antiphon.events import ConversationItemAddedEvent
 from antiphon.pipeline.errors import NodeTimeout
+from antiphon.sources import Said
 from antiphon.task import AgentTask
 from antiphon.veil import veiled
 
 if TYPE_CHECKING:
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
+    from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.streams import Scope
 
 logger = logging.getLogger("antiphon.seats")
@@ -50,6 +52,12 @@ class Seats:
     def turn(self, agent: Agent) -> asyncio.Lock:
         """Held by the one task that sits over `agent`; others who want to wait for it."""
         return self._turns.setdefault(agent, asyncio.Lock())
+
+    async def silence(self, agent: Agent) -> None:
+        """Wait until what stands in line of that agent's has been said; its tools may go on."""
+        talk = self._conversation
+        while any(_speaks_for(agent, reply) for reply, _ in talk.speaking.in_line()):
+            await talk.moved()
 
     def sit(self, task: Agent) -> None:
         """`task` is in charge from now on, over the agent that was."""
@@ -196,9 +204,18 @@ class Seats:
         """Those that have a seat, the lowest first."""
         return [answers.agent for answers in self._stack]
 
+    def stays(self, agent: Agent) -> bool:
+        """It has a seat, and nobody is about to take it."""
+        return any(a.agent is agent and a.following is agent for a in self._stack)
+
     def sits(self, agent: Agent) -> bool:
         """It is in charge, or a task sits over it."""
         return any(answers.agent is agent for answers in self._stack)
+
+
+def _speaks_for(agent: Agent, reply: Reply) -> bool:
+    source = reply.step.source
+    return isinstance(source, Said) and source.voice.agent is agent
 
 
 def _give_up(agent: Agent, why: str) -> None:

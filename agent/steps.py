@@ -164,14 +164,14 @@ class StepWork:
         agent = next((outcome.agent for outcome in outcomes if outcome.agent is not None), None)
         if agent is not None:
             talk.answers.hand_over(agent)
-        if not any(outcome.output.reply_required for outcome in outcomes):
+        here = talk.seats.sits(source.voice.agent)
+        if not here or not any(outcome.output.reply_required for outcome in outcomes):
             return None
         last = self.reply.steps > talk.session.options.max_tool_steps
         if last:
             logger.warning("%s tool steps are enough; the model must answer now", self.reply.steps)
-        leaving = agent is not None or not talk.seats.sits(source.voice.agent)
-        leaving |= talk.speaking.draining
-        none = last or leaving or source.voice.settings.tool_choice == "none"
+        leaving = agent is not None or not talk.seats.stays(source.voice.agent)
+        none = last or leaving or talk.speaking.draining or source.voice.settings.tool_choice == "none"
         choice = "none" if none else tool_choice(outcomes) or "auto"
 
         def refreshed(given: llm.ChatContext, told: Told) -> llm.ChatContext:

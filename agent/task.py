@@ -82,6 +82,7 @@ class AgentTask(Agent, Generic[T]):
         self._awaited = True
         talk, below = inside.conversation, inside.agent
         async with talk.seats.turn(below):
+            await talk.seats.silence(below)
             if not talk.seats.sits(below):
                 self.give_up("another agent has taken over")
             elif talk.seats.full:
