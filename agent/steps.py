@@ -171,7 +171,9 @@ class StepWork:
         if last:
             logger.warning("%s tool steps are enough; the model must answer now", self.reply.steps)
         leaving = agent is not None or not talk.seats.stays(source.voice.agent)
-        none = last or leaving or talk.speaking.draining or source.voice.settings.tool_choice == "none"
+        none = (
+            last or leaving or talk.speaking.draining or source.voice.settings.tool_choice == "none"
+        )
         choice = "none" if none else tool_choice(outcomes) or "auto"
 
         def refreshed(given: llm.ChatContext, told: Told) -> llm.ChatContext:
