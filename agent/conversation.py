@@ -82,7 +82,7 @@ class Conversation(Stirring):
         self.commits = Commits(self)
         self.limit = TurnLimit(self, scope)
         self.end_of_turn = EndOfTurn(self, scope)
-        self.usage = Usage(self)
+        self.usage = Usage(self, scope)
         self.unbuilt = Unbuilt()
         self._inbox: deque[o.Observation] = deque()
         self._timer: asyncio.TimerHandle | None = None

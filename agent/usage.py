@@ -16,6 +16,7 @@ from livekit.agents import ErrorEvent, MetricsCollectedEvent, metrics
 from livekit.agents.metrics import AgentSessionUsage, ModelUsageCollector
 
 from antiphon.costs import Costs, has_vendor, load_prices
+from antiphon.cut_off import close_aside, put_aside
 from antiphon.events import BudgetSpentEvent, SessionUsageUpdatedEvent
 from antiphon.pipeline.left_behind import STRAYS
 from antiphon.pipeline.reply import SPEAKING
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from antiphon.conversation import Conversation
     from antiphon.costs import SessionCost
     from antiphon.pipeline.fate import Fate
+    from antiphon.pipeline.streams import Scope
 
 logger = logging.getLogger("antiphon.usage")
 
@@ -45,8 +47,9 @@ class Usage:
     """Mutable state: the sums, what was used for steps of which it is not known whether they are
     let out, and the models that are listened to."""
 
-    def __init__(self, conversation: Conversation) -> None:
+    def __init__(self, conversation: Conversation, scope: Scope) -> None:
         self._conversation = conversation
+        self._scope = scope
         self._collector = ModelUsageCollector()
         self._thrown_away = ModelUsageCollector()
         self._undecided: dict[Fate, list[AgentMetrics]] = {}
@@ -116,11 +119,19 @@ class Usage:
             self._undecided.setdefault(reply.step.fate, []).append(report)
         if used is not None:
             self._turns.note(reply, used)
+        if isinstance(report, metrics.LLMMetrics) and report.cancelled:
+            self._cut_off()
         talk.session.report("metrics_collected", lambda: MetricsCollectedEvent(metrics=report))
         updated = SessionUsageUpdatedEvent
         talk.session.report("session_usage_updated", lambda: updated(usage=self.summary()))
         self._spend()
         talk.session.deliver()
+
+    def _cut_off(self) -> None:
+        """A model was left in the middle of an answer: let it not go on."""
+        pools = [pool for pool in map(put_aside, self._models) if pool is not None]
+        for pool in pools if not self._scope.closing else []:
+            self._scope.start("cut off", close_aside(pool))
 
     def _settle(self) -> None:
         """Note what was thrown away of what has been decided meanwhile."""
