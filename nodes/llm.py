@@ -48,9 +48,9 @@ async def chat(
         tool_choice=model_settings.tool_choice,
         conn_options=conn_options,
     )
-    with Watch(engine, FAILED, SWITCHED) as watch:
-        attempt, words = Attempt(watch), Heard(engine)
-        async with words.asked(partial(watch.asked, ask)) as stream:
+    attempt, words = Attempt(engine), Heard(engine)
+    with attempt.watch:
+        async with words.asked(partial(attempt.watch.asked, ask)) as stream:
             async for chunk in stream:
                 attempt.check(chunk)
                 if words.hears(chunk):
@@ -58,30 +58,35 @@ async def chat(
 
 
 class Attempt:
-    """Mutable state: what the chunks so far have in common, and whether they said anything."""
+    """Mutable state: what the chunks so far have in common, whether they said anything, and which
+    model gave them when it failed."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, engine: llm.LLM[Any]) -> None:
+        self.watch = Watch(engine, FAILED, SWITCHED, then=self._failed)
+        self._engine = engine
         self._last = ""
         self._answered = False
+        self._gave: object = None
 
     def check(self, chunk: llm.ChatChunk) -> None:
         """APIConnectionError for a chunk that does not go on with the ones before it."""
-        if self._watch.told and self._anew(chunk):
-            self._watch.told.clear()
+        if self.watch.told and self._anew(chunk):
+            self.watch.told.clear()
             if self._answered:
                 why = "the model failed in the middle of its answer, and began anew"
                 raise APIConnectionError(why, retryable=False)
         self._last = chunk.id
         self._answered = self._answered or chunk.has_response()
 
+    def _failed(self) -> None:
+        self._gave = self._engine.metrics_metadata
+
     def _anew(self, chunk: llm.ChatChunk) -> bool:
-        now, told = asyncio.get_running_loop().time(), self._watch.told
+        now, told = asyncio.get_running_loop().time(), self.watch.told
         if FAILED in told:  # it waits before it tries again
             return now - told[FAILED] > RETRIED
-        if not self._last:
-            return now - told[SWITCHED] > RETRIED
-        return chunk.id != self._last
+        other = bool(self._last) and chunk.id != self._last
+        return other or self._engine.metrics_metadata != self._gave
 
 
 class Answer:

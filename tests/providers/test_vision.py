@@ -11,11 +11,12 @@ import pytest
 from livekit import rtc
 from livekit.agents.llm import ImageContent
 
-from antiphon import Agent, AgentSession, ChatContext, UsageError
-from antiphon.conformance import PROVIDERS, Provider, gateway
+from antiphon import Agent, AgentSession, ChatContext, UsageError, Vision
+from antiphon.conformance import PROVIDERS, Provider, gateway, named
 from antiphon.conformance.talking import talking
 from antiphon.conformance.wire import Asked, Server
 from antiphon.simulate import listens, says
+from tests.agent.test_vision import GREEN, RED, Camera, picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,3 +105,29 @@ async def test_such_a_model_of_the_sessions_refuses_them_when_the_call_begins(
         await session.start(shown(ImageContent(image=URL))())
     assert session.llm is not None
     await session.llm.aclose()
+
+
+@pytest.mark.parametrize(
+    "name", ["openai", "anthropic", "google", "amazon bedrock", "mistral", "mistral chat"]
+)
+async def test_what_the_caller_shows_goes_with_each_turn_as_small_as_was_said(name: str) -> None:
+    pictures: Any = import_module("PIL.Image")
+    row, camera = named(name), Camera()
+    server = Server(row.speaks(), SEEN, SEEN)
+    vision = Vision(width=320, height=320, quality=60)
+    async with talking(row, server, vision=vision, video_sampler=None) as talk:
+        talk.call.session.input.video = camera
+        camera.frames.put_nowait(picture(GREEN))
+        camera.frames.put_nowait(picture(RED))
+        await talk.call.play(says("what is this"), listens())
+        await talk.call.play(says("are you sure"), listens())
+    assert talk.call.said("agent") == [SEEN, SEEN]
+    assert [len(asked.images) for asked in talk.asked] == [1, 2]
+    for kind, data in talk.asked[1].images:
+        assert kind == "image/jpeg"
+        whole = base64.b64decode(data)
+        assert len(whole) < 20_000
+        with pictures.open(BytesIO(whole)) as found:
+            assert found.size == (320, 180)
+            red_of, green, blue = found.convert("RGB").getpixel((160, 90))
+        assert red_of > 200 > 60 > max(green, blue)
