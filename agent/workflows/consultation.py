@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.workflows")
 
 HUMAN: Final = "human-agent-sip"
+HUNG_UP: Final = "the human agent hung up"
+SEEN_WITHIN: Final = 5.0  # seconds from when the call is taken to when the human is in the room
 NOBODY: Final = "nobody"  # an agent that no worker has: without a name, any worker would send one
 CANNOT: Final = "not implemented"  # what an open LiveKit server says to a move between rooms
 
@@ -48,7 +50,6 @@ class Consultation:
         self._session: AgentSession[Any] | None = None
         self._relays: list[RoomRelay] = []
         self._left = False
-        self._human_came = False
 
         async def close() -> None:
             await self._leave()
@@ -66,24 +67,43 @@ class Consultation:
         options = RoomOptions(participant_identity=HUMAN)
         await session.start(agent, room=self.room, room_options=options, record=False)
 
+    async def answered(self) -> None:
+        """The human has taken the call: from now on, whoever is not there has hung up, for whatever
+        reason, and a caller waits for nobody."""
+        self.room.on("participant_disconnected", self._hung_up)
+        try:
+            async with asyncio.timeout(SEEN_WITHIN):
+                await utils.wait_for_participant(self.room, identity=HUMAN)
+        except (RuntimeError, TimeoutError):
+            self._over(HUNG_UP)
+
     async def merge(self, caller: str) -> None:
         """Have the human and the caller hear each other, until one of them leaves."""
-        into, moved = self._job.room, True
+        into = self._job.room
+        if not await self._moved(into):
+            logger.info("this server moves nobody: the agent relays the voices of %s", into.name)
+            await self._relay(self.room, HUMAN, into)
+            await self._relay(into, caller, self.room)
+            self.room.on("participant_disconnected", self._parted)
+            if HUMAN not in self.room.remote_participants:
+                self._over(HUNG_UP)
+                await self._leave()
+        into.on("participant_disconnected", self._parted)
+
+    async def _moved(self, into: rtc.Room) -> bool:
+        """Into that room, the human is; False where the server moves nobody."""
+        self.room.off("participant_disconnected", self._hung_up)  # who is moved leaves, too
         asked = api.MoveParticipantRequest(
             room=self.name, identity=HUMAN, destination_room=into.name
         )
         try:
             await self._job.api.room.move_participant(asked)
         except api.TwirpError as error:
+            self.room.on("participant_disconnected", self._hung_up)
             if CANNOT not in error.message:
                 raise
-            moved = False
-        if not moved:
-            logger.info("this server moves nobody: the agent relays the voices of %s", into.name)
-            await self._relay(self.room, HUMAN, into)
-            await self._relay(into, caller, self.room)
-            self.room.on("participant_disconnected", self._parted)
-        into.on("participant_disconnected", self._parted)
+            return False
+        return True
 
     def end(self, *, drain: bool = True) -> None:
         """The agent has nothing more to say to the human."""
@@ -105,9 +125,13 @@ class Consultation:
         return token.with_grants(grants).to_jwt()
 
     def _closed(self, event: CloseEvent) -> None:
-        self._over("the human agent hung up" if event.error is None else f"{event.error}")
+        self._over(HUNG_UP if event.error is None else f"{event.error}")
         if not self._relays and not self._scope.closing:
             self._scope.start("leave", self._leave())
+
+    def _hung_up(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity == HUMAN:
+            self._over(HUNG_UP)
 
     def _parted(self, participant: rtc.RemoteParticipant) -> None:
         """One of the two has left: the call is over for the other, too."""

@@ -192,6 +192,7 @@ class WarmTransferTask(AgentTask[WarmTransferResult]):
             await self._originate_human_agent(
                 room_name=consultation.name, identity=HUMAN, room=consultation.room
             )
+            await consultation.answered()
         except Exception as error:
             logger.warning("%s: %s", NOT_REACHED, error)
             logger.debug("where it failed", exc_info=error)

@@ -86,6 +86,7 @@ session.on("close", lambda event: tell(ctx, ["closed", event.reason.value]))
 await session.start(Clerk(instructions="You are a clerk."), room=ctx.room)
 """
 TONE = (8000 * np.sin(np.arange(RATE) / 4)).astype(np.int16)
+LINE_DROPS = "(the line drops)"
 LOUD = 2000  # music on hold is louder than that, and so is a tone; a scripted voice is not
 
 
@@ -225,6 +226,7 @@ async def test_a_human_whose_line_is_busy_leaves_the_caller_with_the_agent(
         ("I have no time", "human agent declined to connect: no time"),
         ("leave a message after the tone", "voicemail detected"),
         ("", "the human agent hung up"),
+        (LINE_DROPS, "the human agent hung up"),
     ],
 )
 async def test_a_human_who_does_not_take_the_call_leaves_the_caller_with_the_agent(
@@ -233,7 +235,10 @@ async def test_a_human_who_does_not_take_the_call_leaves_the_caller_with_the_age
     async with a_call(served) as transfer:
         async with transfer.taken() as human:
             room = human.room.name
-            if human_says:
+            if human_says == LINE_DROPS:
+                gone = api.RoomParticipantIdentity(room=room, identity=human.identity)
+                await transfer.rooms.api.room.remove_participant(gone)
+            elif human_says:
                 await human.write(human_says)
             else:
                 await human.room.disconnect()
