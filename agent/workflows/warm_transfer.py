@@ -16,7 +16,7 @@ from livekit.agents.voice.background_audio import AudioConfig, AudioSource, Buil
 from antiphon import hooks
 from antiphon.agent import Agent
 from antiphon.arguments import given, said
-from antiphon.context import GivenUp
+from antiphon.context import GivenUp, RunContext
 from antiphon.function_tools import function_tool
 from antiphon.pipeline.streams import Scope
 from antiphon.task import AgentTask
@@ -146,14 +146,15 @@ class WarmTransferTask(AgentTask[WarmTransferResult]):
     async def llm_node(
         self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
     ) -> AsyncGenerator[str, None]:
-        """Nobody answers a caller on hold, who might write: the tools are the human's."""
+        """Nobody answers a caller on hold."""
         silence: tuple[str, ...] = ()
         for word in silence:
             yield word
 
     @function_tool(flags=llm.ToolFlag.IGNORE_ON_ENTER)
-    async def connect_to_caller(self) -> None:
+    async def connect_to_caller(self, context: RunContext[Any]) -> None:
         """Connect your colleague with the caller, once your colleague has agreed."""
+        self._asked_by_human(context)
         linked = self.session.room_io.linked_participant
         if linked is None or self._consultation is None:
             raise llm.ToolError("the caller has hung up")
@@ -165,18 +166,25 @@ class WarmTransferTask(AgentTask[WarmTransferResult]):
         self._end(WarmTransferResult(human_agent_identity=HUMAN))
 
     @function_tool(flags=llm.ToolFlag.IGNORE_ON_ENTER)
-    async def decline_transfer(self, reason: str) -> None:
+    async def decline_transfer(self, context: RunContext[Any], reason: str) -> None:
         """Your colleague does not take the call.
 
         Args:
             reason: Why not, in a few words.
         """
+        self._asked_by_human(context)
         self._end(llm.ToolError(f"human agent declined to connect: {reason}"))
 
     @function_tool(flags=llm.ToolFlag.IGNORE_ON_ENTER)
-    async def voicemail_detected(self) -> None:
+    async def voicemail_detected(self, context: RunContext[Any]) -> None:
         """A machine has answered; call this when its greeting is over."""
+        self._asked_by_human(context)
         self._end(llm.ToolError("voicemail detected"))
+
+    def _asked_by_human(self, context: RunContext[Any]) -> None:
+        """A caller on hold might write, and a model that needs no `llm_node` might answer."""
+        if context.session is self.session:
+            raise llm.ToolError("only your colleague can ask for that; the caller is on hold")
 
     async def _originate_human_agent(
         self, *, room_name: str, identity: str, room: rtc.Room
