@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from antiphon.screen import Screen
 
+VIRTUAL: Final = "nobody can be at the microphone on a virtual clock"
 CALLER: Final = Path(__file__).resolve().parents[1] / "samples" / "callers" / "hello.wav"
 
 
@@ -94,13 +95,13 @@ def asked_for(given: argparse.Namespace, screen: Screen) -> Line:
     files = given.wav
     if not files:
         wanted = Wanted(given.microphone, given.speaker, given.aec)
-        lacking = "on a virtual clock" if given.fast else _lacking(wanted)
+        lacking = VIRTUAL if given.fast else _lacking(wanted)
         if not lacking:
             return Line(microphone=wanted)
         caller = given.stand_in or CALLER
         if given.microphone or given.speaker or not (given.stand_in or CALLER.exists()):
             raise NoSound(f"{lacking}; or give --wav FILE, or --text")
-        screen.notice(f"no microphone ({lacking}), and no --wav or --text: {caller.name} calls")
+        screen.notice(f"{lacking}; {caller.name} calls instead")
         files = [caller]
     return Line(tuple(open_wav(file, RATE, FRAME) for file in files), fast=given.fast)
 

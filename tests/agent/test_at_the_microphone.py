@@ -27,7 +27,7 @@ from antiphon.nodes.wav import read_wav
 from antiphon.pipeline.streams import Scope
 from tests.nodes.local.test_stt import errors, hear
 from tests.rooms.singing import LENGTH, Singer, note, plain, song
-from tests.sound_card import RATE, slam, stumbled
+from tests.sound_card import RATE, slam, stumbled, without_gaps
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
@@ -198,9 +198,7 @@ async def test_what_was_heard_at_the_speaker_until_a_cut_is_what_ledger_and_hist
 
 def sounding(captured: Samples) -> float:
     """Seconds of sound, without the gaps that a busy machine makes."""
-    size = RATE // 200
-    steps = captured[: len(captured) - len(captured) % size].reshape(-1, size)
-    return float((abs(steps.astype(np.int32)).max(axis=1) > 500).sum() / 200)
+    return len(without_gaps(captured)) / RATE
 
 
 async def recognised(captured: Samples) -> list[str]:

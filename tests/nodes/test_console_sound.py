@@ -17,7 +17,7 @@ from antiphon.nodes.console import SoundCard, Wanted
 from antiphon.nodes.wav import read_wav
 from antiphon.pipeline.errors import NoSound
 from antiphon.pipeline.streams import Scope
-from tests.sound_card import RATE, stumbled
+from tests.sound_card import RATE, stumbled, without_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,10 +44,9 @@ def murmur(seconds: float, seed: int) -> Samples:
 
 def reached(sound: Samples, captured: Samples) -> int:
     """How many samples of `sound` came out, by the last 20 ms of them that were captured."""
-    loud = np.flatnonzero(abs(captured.astype(np.int32)) > 500)
-    ends = int(loud[-1]) + 1 if len(loud) else 0
+    heard = without_gaps(captured)
     # The fade, and the sink's own resampler, blur the very end.
-    last = captured[max(0, ends - RATE // 25) : ends - RATE // 100].astype(np.float64)
+    last = heard[-RATE // 25 : -RATE // 100].astype(np.float64)
     found = np.correlate(sound.astype(np.float64), last, "valid")
     return int(np.argmax(found)) + len(last) + RATE // 100
 
