@@ -14,7 +14,6 @@ from antiphon.pipeline.errors import AntiphonError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 
-    from antiphon.conformance.wire import Speaks
 
 KEY: Final = "secret-key"
 """What every server of the suite takes for a key, where the protocol has one."""
@@ -42,10 +41,11 @@ class Provider:
     """
 
     name: str
-    make: Callable[[str], llm.LLM[Any]]
-    speaks: Callable[[], Speaks]
+    make: Callable[[str], Any]
+    speaks: Callable[[], Any]
     model: str = "a-model"  # as its requests name it; "" where that is not looked at
     variables: Mapping[str, str] = field(default_factory=dict)
+    kind: type[Any] = llm.LLM
     made: Made = field(default_factory=lambda: Made(""))
     answers_tools: bool = True  # tools run here, not in the provider's place
     sees: bool = True  # it takes images
@@ -56,14 +56,13 @@ class Provider:
         return self.name
 
     @asynccontextmanager
-    async def at(self, url: str) -> AsyncGenerator[llm.LLM[Any], None]:
+    async def at(self, url: str) -> AsyncGenerator[Any, None]:
         """The model, made to ask at `url`; closed afterwards."""
         with environment({name: text.format(url=url) for name, text in self.variables.items()}):
             model = self.make(url)
-            if not isinstance(model, llm.LLM):
-                raise AntiphonError(
-                    f"{self.name} gave {_article(type(model).__name__)}, and no llm.LLM"
-                )
+            if not isinstance(model, self.kind):
+                gave = _article(type(model).__name__)
+                raise AntiphonError(f"{self.name} gave {gave}, and no {self.kind.__name__}")
             try:
                 yield model
             finally:

@@ -38,7 +38,7 @@ def plugin(name: str) -> Any:
 def _provider(
     name: str,
     of: str,
-    speaks: Callable[[], Speaks],
+    speaks: Callable[[], Any],
     *,
     extra: str = "",
     given: Mapping[str, Any],
@@ -51,13 +51,12 @@ def _provider(
     """
     package, *path = of.split(".")
 
-    def make(url: str) -> llm.LLM[Any]:
+    def make(url: str) -> Any:
         maker = plugin(package)
         for part in path:
             maker = getattr(maker, part)
         filled = {k: v.format(url=url) if isinstance(v, str) else v for k, v in given.items()}
-        model: llm.LLM[Any] = maker(**filled)
-        return model
+        return maker(**filled)
 
     written = [_argument(k, v) for k, v in given.items() if "{url}" not in str(v)]
     made = Made(
@@ -67,6 +66,19 @@ def _provider(
         address=_address(given, reads),
     )
     return Provider(name, make, speaks, variables=reads, made=made, **traits)
+
+
+def speech(
+    name: str,
+    of: str,
+    speaks: Callable[[], Any],
+    kind: type[Any],
+    *,
+    given: Mapping[str, Any],
+    reads: str,
+) -> Provider:
+    """A recogniser or a voice of a plugin; arguments as in `_provider`, and `reads` is its key."""
+    return _provider(name, of, speaks, given=given, reads={reads: KEY}, kind=kind, model="")
 
 
 def _argument(name: str, value: Any) -> str:
