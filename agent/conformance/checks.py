@@ -35,7 +35,6 @@ class Check:
     name: str
     asks: str
     run: Callable[[Provider], Awaitable[str]]
-    calls_tools: bool = False
 
 
 def see(fine: object, otherwise: str) -> None:
@@ -141,12 +140,13 @@ async def barge_in(provider: Provider) -> str:
 async def usage(provider: Provider) -> str:
     """What it used is counted once and right, in a conversation with a tool."""
     first, second = Used(prompt=120, cached=40, out=9), Used(prompt=150, cached=60, out=7)
-    calls = (("book", {"day": "Friday", "people": 4}),) if provider.answers_tools else ()
+    calling = "tool" not in provider.untried
+    calls = (("book", {"day": "Friday", "people": 4}),) if calling else ()
     replies = Reply("One moment.", calls=calls, used=first), Reply("It is done.", used=second)
     server = Server(provider.speaks(), *replies)
     async with talking(provider, server, agent=Waiter()) as talk:
         await talk.call.play(says("a table for four on friday"), listens())
-        if not provider.answers_tools:
+        if not calling:
             await talk.call.play(says("is it done"), listens())
     used = used_by(talk)
     counted = provider.model in ("", used.model)
@@ -173,8 +173,8 @@ def _said(talk: Talk, *texts: str) -> None:
 
 TALKING: Final = (
     Check("words", "its words are heard while it still speaks, and remembered", words),
-    Check("tool", "a tool is called, and the reply after it is heard", tool, calls_tools=True),
-    Check("two tools", "two tools are called at once", two_tools, calls_tools=True),
+    Check("tool", "a tool is called, and the reply after it is heard", tool),
+    Check("two tools", "two tools are called at once", two_tools),
     Check("barge-in", "a barge-in closes the connection within 50 ms", barge_in),
     Check("usage", "what it used is counted once and right", usage),
 )

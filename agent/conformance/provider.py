@@ -47,7 +47,7 @@ class Provider:
     variables: Mapping[str, str] = field(default_factory=dict)
     kind: type[Any] = llm.LLM
     made: Made = field(default_factory=lambda: Made(""))
-    answers_tools: bool = True  # tools run here, not in the provider's place
+    untried: Mapping[str, str] = field(default_factory=dict)  # by check, why not
     sees: bool = True  # it takes images
     fetches: bool = True  # it fetches them by their addresses
     close: Callable[[Any], Awaitable[object]] | None = None  # what its plugin leaves open

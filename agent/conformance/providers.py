@@ -13,6 +13,7 @@ from antiphon.conformance.bedrock import Converse
 from antiphon.conformance.chat import Chat
 from antiphon.conformance.claude import Messages
 from antiphon.conformance.gemini import Gemini
+from antiphon.conformance.graph import graph
 from antiphon.conformance.mistral import Conversations, MistralChat
 from antiphon.conformance.provider import KEY, Made, NotInstalled, Provider
 from antiphon.conformance.responses import Responses
@@ -76,9 +77,12 @@ def speech(
     *,
     given: Mapping[str, Any],
     reads: str,
+    **traits: Any,
 ) -> Provider:
     """A recogniser or a voice of a plugin; arguments as in `_provider`, and `reads` is its key."""
-    return _provider(name, of, speaks, given=given, reads={reads: KEY}, kind=kind, model="")
+    return _provider(
+        name, of, speaks, given=given, reads={reads: KEY}, kind=kind, model="", **traits
+    )
 
 
 def _argument(name: str, value: Any) -> str:
@@ -170,7 +174,7 @@ CHATTING: Final = [
         extra="letta",
         given=LETTA,
         model="agent-1",
-        answers_tools=False,
+        untried=dict.fromkeys(("tool", "two tools"), "its tools run in Letta"),
     ),
     _chat("ollama", f"{OF_OPENAI}ollama", None, extra="ollama", key="ollama"),
     _chat(
@@ -211,6 +215,24 @@ def _mistral(mode: str, speaks: Callable[[], Speaks], name: str) -> Provider:
     )
 
 
+def _langchain(url: str) -> llm.LLM[Any]:
+    package = plugin("langchain")
+    model: llm.LLM[Any] = package.LLMAdapter(graph(url, MODEL))
+    return model
+
+
+LANGCHAIN: Final = Provider(
+    "langchain",
+    _langchain,
+    Chat,
+    made=Made("langchain.LLMAdapter(graph)", extra="langchain", address="in the graph"),
+    untried={
+        "tool": "its tools run in the graph",
+        "two tools": "its tools run in the graph",
+        "usage": "its plugin tells none",
+    },
+    sees=False,
+)
 OTHERS: Final = [
     _provider(
         "openai responses",
@@ -264,7 +286,7 @@ OTHERS: Final = [
     ),
 ]
 
-PROVIDERS: Final = [*CHATTING, *OTHERS]
+PROVIDERS: Final = [*CHATTING, *OTHERS, LANGCHAIN]
 # One of each protocol: what a client makes of a fault is the protocol's, not the address's.
 CLIENTS: Final = [*CHATTING[:2], *OTHERS]
 

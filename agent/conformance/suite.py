@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 CHECKS: Final = (*TALKING, *FAULTS)
-ELSEWHERE: Final = "its tools run in the provider's place"
 LONG: Final = 300  # characters of a note
 
 
@@ -34,8 +33,8 @@ class Result:
 
 async def tried(provider: Provider, check: Check) -> Result:
     """Run one check on the running loop; NotInstalled where the plugin is not there."""
-    if check.calls_tools and not provider.answers_tools:
-        return Result(provider.name, check.name, "untried", ELSEWHERE)
+    if check.name in provider.untried:
+        return Result(provider.name, check.name, "untried", provider.untried[check.name])
     try:
         note = await check.run(provider)
     except NotInstalled:

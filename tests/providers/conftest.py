@@ -20,7 +20,10 @@ from antiphon.conformance import LoopbackLoop, NotInstalled
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 
-PLUGINS = "anthropic aws baseten cerebras google groq langchain mistralai openai perplexity xai"
+PLUGINS = (
+    "anthropic aws baseten cerebras google groq langchain mistralai openai perplexity xai "
+    "assemblyai cartesia deepgram elevenlabs"
+)
 for _name in PLUGINS.split():  # before the first test: what is there by then, no test looks through
     with suppress(ImportError), warnings.catch_warnings():
         warnings.simplefilter("ignore")
