@@ -187,7 +187,7 @@ class Transcriptions:
         file = form["file"]
         demand(isinstance(file, web.FileField), "file is no file")
         assert isinstance(file, web.FileField)
-        with wave.open(BytesIO(file.file.read())) as sound:
+        with file.file as whole, wave.open(BytesIO(whole.read())) as sound:
             visit.heard = sound.getnframes() / sound.getframerate()
         await asyncio.sleep(THINKS)
         text = next(studio.texts, "")
