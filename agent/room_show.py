@@ -13,7 +13,7 @@ from livekit.agents.types import (
     CLIENT_PROTOCOL_TRANSCRIPTION_STREAMS,
 )
 
-from antiphon.nodes.room_text import AgentWords, UserWords
+from antiphon.nodes.room_text import AgentWords, Transcription, UserWords
 from antiphon.pipeline.streams import Stream
 from antiphon.worker import client_protocol
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.room")
 
 GLANCE: Final = 0.05  # seconds between two looks at what has been heard
+RECONNECTING: Final = rtc.ConnectionState.CONN_RECONNECTING
 CONNECTED: Final = rtc.ConnectionState.CONN_CONNECTED
 LAST_WORDS: Final = 1.0  # seconds for what is on its way when the session leaves
 
@@ -70,6 +71,7 @@ class RoomShow:
             self._user_words = UserWords(room, scope, "user words", user, self._packets)
         session.on("agent_state_changed", self._agent_is)
         room.on("connection_state_changed", self._connection)
+        room.on("participant_connected", self._came)
         session.on("user_input_transcribed", self._transcribed)
         scope.start("agent state", self._show_states())
 
@@ -77,14 +79,18 @@ class RoomShow:
         """Show what is known to its end."""
         self._session.off("agent_state_changed", self._agent_is)
         self._room.off("connection_state_changed", self._connection)
+        self._room.off("participant_connected", self._came)
         self._session.off("user_input_transcribed", self._transcribed)
         if self._glance is not None:
             self._glance.cancel()
-        words = [words for words in (self.agent_words, self._user_words) if words is not None]
+        words = self._words()
         for each in words:
             each.close()
         if words:
             await asyncio.wait([each.sending for each in words], timeout=LAST_WORDS)
+
+    def _words(self) -> list[Transcription]:
+        return [each for each in (self.agent_words, self._user_words) if each is not None]
 
     def _agent(self) -> tuple[str, str | None] | None:
         if not self._room.isconnected():
@@ -113,8 +119,17 @@ class RoomShow:
             self._show_heard()
 
     def _connection(self, connection: rtc.ConnectionState.ValueType) -> None:
-        if connection == CONNECTED and self._state is not None:
-            self._states.put_nowait(self._state)
+        for each in self._words():
+            each.online(connection != RECONNECTING)
+        if connection == CONNECTED:
+            self._came()
+            if self._state is not None:
+                self._states.put_nowait(self._state)
+
+    def _came(self, _: object = None) -> None:
+        """Somebody has, or the agent itself is back: who it was, a stream has ended for them."""
+        if self.agent_words is not None:
+            self.agent_words.anew()
 
     def _show_heard(self) -> None:
         """Show each word when it has been heard, and not when more sound is made."""

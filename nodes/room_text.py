@@ -6,6 +6,7 @@ of a user's words each version is a stream of its own. The last one, or its end,
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from dataclasses import dataclass, field
@@ -53,18 +54,19 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is to be sent: `text`, of a segment that it ends or not."""
+    """What is to be sent: `text`, of a segment that it ends or not. `anew`: all of it again."""
 
     segment: Segment
     text: str
     final: bool
+    anew: bool = False
 
 
 class Transcription:
     """One speaker's words. `speaker` says who that is, and which track the words are of; nothing is
     sent while it gives None. `packets` says whether somebody needs the old packets.
 
-    Mutable state: the open segment, and what waits to be sent.
+    Mutable state: the open segment, what waits to be sent, and whether it can be.
     """
 
     def __init__(
@@ -80,6 +82,8 @@ class Transcription:
         self._packets = packets
         self._segment: Segment | None = None
         self._waiting: Stream[Words] = Stream(10**9, name=name)
+        self._online = asyncio.Event()
+        self._online.set()
         self.sending = scope.start(name, self._send())
 
     def more(self, text: str) -> None:
@@ -94,6 +98,18 @@ class Transcription:
     def version(self, text: str, *, final: bool) -> None:
         """This is all of the segment, as far as is known."""
         self._put(text, final=final)
+
+    def online(self, on: bool) -> None:
+        """What is sent while a connection is made anew is lost: it waits."""
+        if on:
+            self._online.set()
+        else:
+            self._online.clear()
+
+    def anew(self) -> None:
+        """Somebody has come, or come back, who has not the words of the open segment."""
+        if self._segment is not None and not self._waiting.ended:
+            self._waiting.put_nowait(Words(self._segment, "", final=False, anew=True))
 
     def close(self) -> None:
         """No words follow; `sending` ends when all are sent."""
@@ -110,6 +126,7 @@ class Transcription:
 
     async def _send(self) -> None:
         async for words in self._waiting:
+            await self._online.wait()
             if not self._room.isconnected():
                 continue
             try:
@@ -184,12 +201,16 @@ class AgentWords(Transcription, io.TextOutput):
             self.next_in_chain.flush()
 
     async def _stream(self, words: Words) -> None:
-        segment = words.segment
+        segment, text = words.segment, words.text
+        segment.text += text
+        if words.anew and segment.writer is not None:
+            before, segment.writer = segment.writer, None
+            await before.aclose()
         if segment.writer is None:
             segment.writer = await self._opened(segment, final=False)
-        if words.text:
-            segment.text += words.text
-            line = json.dumps({"text": words.text}) + "\n"
-            await segment.writer.write(line if self._lines else words.text)
+            text = segment.text  # who saw another stream of this segment sees it replaced
+        if text:
+            line = json.dumps({"text": text}) + "\n"
+            await segment.writer.write(line if self._lines else text)
         if words.final:
             await segment.writer.aclose(attributes=segment.attributes(final=True))

@@ -183,9 +183,13 @@ class Caller:
             self.states.append(changed["lk.agent.state"])
 
     def _note_packet(
-        self, segments: list[rtc.TranscriptionSegment], participant: rtc.Participant, *_: object
+        self,
+        segments: list[rtc.TranscriptionSegment],
+        participant: rtc.Participant | None,
+        *_: object,
     ) -> None:
-        self.packets += [(participant.identity, segment) for segment in segments]
+        if participant is not None:  # who is not known, while a connection is made anew
+            self.packets += [(participant.identity, segment) for segment in segments]
 
     def _note_line(self, reader: rtc.TextStreamReader, identity: str) -> None:
         line = Line(identity, dict(reader.info.attributes or {}))

@@ -8,6 +8,7 @@ import pytest
 from livekit import rtc
 
 from antiphon.simulated_sound import voice
+from tests.rooms.calling import Caller
 from tests.rooms.holding import call
 from tests.rooms.singing import Singer, plain, song, sung
 
@@ -55,3 +56,30 @@ async def test_what_the_agent_does_while_its_connection_is_made_anew_is_seen_aft
         await caller.until(lambda: caller.state() == "speaking")
         await held.session.wait_for_idle()
         await caller.until(lambda: caller.state() == "listening")
+
+
+@pytest.mark.parametrize("who", ["agent", "caller"])
+async def test_words_that_are_being_read_can_be_read_to_their_end_after_a_lost_connection(
+    livekit_server: LiveKitServer, name: str, who: str
+) -> None:
+    async with call(livekit_server, name, Singer([song(20)])) as held:
+        caller = held.caller
+        await caller.write("hello")
+        await caller.until(lambda: held.seconds() > 1.0)
+        room = caller.room if who == "caller" else held.session.room_io.room
+        await room.simulate_scenario(rtc.SimulateScenarioKind.Value("SIMULATE_FULL_RECONNECT"))
+        await caller.until(lambda: held.history("assistant") and caller.lines[-1].final)
+        assert caller.said("agent") == held.history("assistant") == [song(20)]
+
+
+async def test_who_comes_in_the_middle_of_a_speech_can_read_it_whole(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    reader = Caller(livekit_server, name, "reader")
+    async with call(livekit_server, name, Singer([song(16)])) as held, reader:
+        await held.caller.write("hello")
+        await held.caller.until(lambda: held.seconds() > 1.0)
+        await reader.join(microphone=False)
+        for each in (reader, held.caller):
+            await each.until(lambda: each.lines and each.lines[-1].final)  # noqa: B023
+            assert each.said("agent") == [song(16)]
