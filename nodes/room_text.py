@@ -34,12 +34,14 @@ logger = logging.getLogger("antiphon.room")
 
 @dataclass(slots=True)
 class Segment:
-    """Words of one speaker that belong together; `text` is what was sent of them."""
+    """Words of one speaker that belong together; `text` is what was sent of them, to those who were
+    there when somebody had come for the `times`th time."""
 
     identity: str
     track_sid: str | None
     text: str = ""
     writer: rtc.TextStreamWriter | None = None
+    times: int = 0
     id: str = field(default_factory=lambda: shortuuid("SG_"))
 
     def attributes(self, *, final: bool) -> dict[str, str]:
@@ -54,12 +56,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is to be sent: `text`, of a segment that it ends or not. `anew`: all of it again."""
+    """What is to be sent: `text`, of a segment that it ends or not."""
 
     segment: Segment
     text: str
     final: bool
-    anew: bool = False
 
 
 class Transcription:
@@ -105,11 +106,6 @@ class Transcription:
             self._online.set()
         else:
             self._online.clear()
-
-    def anew(self) -> None:
-        """Somebody has come, or come back, who has not the words of the open segment."""
-        if self._segment is not None and not self._waiting.ended:
-            self._waiting.put_nowait(Words(self._segment, "", final=False, anew=True))
 
     def close(self) -> None:
         """No words follow; `sending` ends when all are sent."""
@@ -189,6 +185,13 @@ class AgentWords(Transcription, io.TextOutput):
         Transcription.__init__(self, room, scope, "agent words", speaker, packets)
         io.TextOutput.__init__(self, label="room", next_in_chain=next_in_chain)
         self._lines = lines
+        self._times = 0
+
+    def anew(self) -> None:
+        """Somebody has come, or come back, who has not the words of segments that were begun."""
+        self._times += 1
+        if self._segment is not None and not self._waiting.ended:
+            self._waiting.put_nowait(Words(self._segment, "", final=False))
 
     async def capture_text(self, text: str) -> None:
         self.more(text)
@@ -203,10 +206,11 @@ class AgentWords(Transcription, io.TextOutput):
     async def _stream(self, words: Words) -> None:
         segment, text = words.segment, words.text
         segment.text += text
-        if words.anew and segment.writer is not None:
+        if segment.writer is not None and segment.times != self._times:
             before, segment.writer = segment.writer, None
             await before.aclose()
         if segment.writer is None:
+            segment.times = self._times
             segment.writer = await self._opened(segment, final=False)
             text = segment.text  # who saw another stream of this segment sees it replaced
         if text:

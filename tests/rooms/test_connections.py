@@ -83,3 +83,18 @@ async def test_who_comes_in_the_middle_of_a_speech_can_read_it_whole(
         for each in (reader, held.caller):
             await each.until(lambda: each.lines and each.lines[-1].final)  # noqa: B023
             assert each.said("agent") == [song(16)]
+
+
+async def test_a_speech_that_ends_while_the_connection_is_made_anew_can_be_read_to_its_end(
+    livekit_server: LiveKitServer, name: str
+) -> None:
+    async with call(livekit_server, name, Singer([song(8)])) as held:
+        caller, session = held.caller, held.session
+        await caller.write("hello")
+        await caller.until(lambda: held.seconds() > 1.0)
+        session.room_io.room.once("reconnecting", session.interrupt)
+        full = rtc.SimulateScenarioKind.Value("SIMULATE_FULL_RECONNECT")
+        await session.room_io.room.simulate_scenario(full)
+        await caller.until(lambda: held.history("assistant") and caller.lines[-1].final)
+        assert caller.said("agent") == held.history("assistant")
+        assert held.history("assistant") != [song(8)]
