@@ -192,7 +192,8 @@ class Hearing:
     def _start(self) -> Decoder:
         decoder = self._decoder = self._decoders.take()
         if not self._channel:
-            self._channel = decoder.learn(self._waiting[: self.OPENING][-self.VOICE :])
+            learned = decoder.learn(self._waiting[: self.OPENING][-self.VOICE :])
+            self._channel = sphinx.likely(learned)
         decoder.start(self._channel)
         return decoder
 

@@ -1,6 +1,7 @@
 import gc
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -112,6 +113,24 @@ def test_what_a_voice_taught_changes_how_its_next_words_are_heard(
 
     assert first.channel != second.channel
     assert second.text == TIME
+
+
+def test_of_the_first_words_of_a_voice_few_are_misheard(
+    library: decoders.Decoders, say: Callable[..., Pcm]
+) -> None:
+    """Half a second of a voice says little of it: five words more are wrong by that alone."""
+    heard = {
+        text: hear(library, np.concatenate([silence(0.3), say(text, voice), silence(0.3)])).text
+        for voice, text in (
+            ("slt", "tell me a story about the sea"),
+            ("slt", "please book a table for four people on friday"),
+            ("rms", "stop please i want to say something"),
+        )
+    }
+    right = sum(
+        (Counter(text.split()) & Counter(found.split())).total() for text, found in heard.items()
+    )
+    assert right >= 18, heard
 
 
 def test_an_utterance_without_words_has_none(library: decoders.Decoders) -> None:
