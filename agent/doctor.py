@@ -30,6 +30,7 @@ KEYS: Final = (
     *("GOOGLE_API_KEY", "GROQ_API_KEY", "DEEPGRAM_API_KEY", "ASSEMBLYAI_API_KEY"),
     *("CARTESIA_API_KEY", "ELEVEN_API_KEY"),
 )
+LACKING: Final = "no conversation can be held yet (in writing: `antiphon console FILE --text`)"
 PATIENCE: Final = 3.0  # seconds for a server to answer
 SPOKEN: Final = 2.0  # seconds recorded and played on request
 FAINT: Final = -50.0  # dBFS: nobody spoke, or not into this microphone
@@ -55,7 +56,7 @@ def run(*, sound: bool, say: Callable[[str], None], driver: Driver | None = None
     for finding in examined(os.environ, driver or PortAudio(), sound=sound, say=say):
         say(str(finding))
         fit = fit and (finding.there or not finding.needed)
-    say("a conversation can be held" if fit else "no conversation can be held yet")
+    say("a conversation can be held" if fit else LACKING)
     return 0 if fit else 1
 
 

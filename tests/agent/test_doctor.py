@@ -166,6 +166,4 @@ def test_the_status_is_whether_a_conversation_can_be_held(
 ) -> None:
     said: list[str] = []
     assert doctor.run(sound=False, say=said.append, driver=Machine(*lacking)) == status
-    assert said[-1] == (
-        "no conversation can be held yet" if status else "a conversation can be held"
-    )
+    assert said[-1] == (doctor.LACKING if status else "a conversation can be held")
