@@ -95,7 +95,8 @@ async def words(provider: Provider) -> str:
         await call.play(says(SECOND), listens())
     see(call.said("user") == [FIRST, SECOND], f"this was heard: {call.said('user')}")
     see(call.said("agent") == ANSWERS, f"this was answered: {call.said('agent')}")
-    if not call.session.stt.capabilities.streaming:
+    model = call.session.stt
+    if model is not None and not model.capabilities.streaming:
         return "whole utterances"
     shown = [e for e in call.reported("user_input_transcribed") if not e.is_final]
     see(shown, "nothing was shown before it was certain")

@@ -13,7 +13,7 @@ from antiphon.conformance.checks import AT_ONCE, Check, see
 from antiphon.conformance.providers import speech
 from antiphon.conformance.studio import Studio, open_for_visits
 from antiphon.conformance.talking import NO_DRAFT, Failed, brief
-from antiphon.conformance.voices import WORD, Cartesia, ElevenLabs, Speech
+from antiphon.conformance.voices import RATE, WORD, Cartesia, ElevenLabs, Speech
 from antiphon.options import ConnectOptions
 from antiphon.session import AgentSession
 from antiphon.simulate import (
@@ -72,13 +72,13 @@ async def words(provider: Provider) -> str:
     see(_spoken(studio) == f"{FIRST} {SECOND}", f"it was given to speak: {_spoken(studio)}")
     see(call.said("agent") == [FIRST, SECOND], f"this was heard: {call.said('agent')}")
     due = WORD * len(f"{FIRST} {SECOND}".split())
-    rate = call.session.tts.sample_rate
-    played = _seconds(call, rate)
+    played = _seconds(call)
     see(abs(played - due) <= 0.1, f"{due:.1f} s of sound were made and {played:.1f} s were heard")
     return ""
 
 
-def _seconds(call: Call, rate: int) -> float:
+def _seconds(call: Call) -> float:
+    rate = call.speaker.rate if call.speaker is not None else RATE
     return sum(int((abs(pcm.astype(int)) > 100).sum()) for _, pcm in call.played) / rate
 
 

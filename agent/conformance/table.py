@@ -19,6 +19,14 @@ BEGINS: Final = "<!-- providers: written by `make providers-table`, from the sui
 ENDS: Final = "<!-- providers end -->"
 PORT: Final = "http://127.0.0.1:8080"  # stands for the local server's address
 
+TOLD: Final = (
+    "What came of it in spoken calls, over real sockets: words are heard while the model still\n"
+    "speaks, a barge-in closes its connection within 50 ms, tokens are counted once, and after\n"
+    "each fault ({faults})\n"
+    "there was one clear event and the call went on. `antiphon conformance` runs it again;\n"
+    "`antiphon conformance my_module:make_llm` tries a model of yours."
+)
+
 MADE: Final = ("model", "install `antiphon[…]`", "made by", "keys", "asks a local server by")
 CAME: Final = ("model", *(check.name for check in TALKING), "faults")
 
@@ -28,7 +36,9 @@ def markdown(results: Mapping[Provider, Iterable[Result]]) -> str:
     rows = [(provider, list(of)) for provider, of in results.items()]
     made = [made_row(provider) for provider, _ in rows]
     came = [came_row(provider, of) for provider, of in rows]
-    return "\n".join([*_table(MADE, made), "", *_table(CAME, came)])
+    faults = ", ".join(check.name for check in FAULTS)
+    told = TOLD.format(faults=faults)
+    return "\n".join([*_table(MADE, made), "", told, "", *_table(CAME, came)])
 
 
 def made_row(provider: Provider) -> list[str]:
