@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from collections import deque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -11,10 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from antiphon.conformance.gateway import allow
-from antiphon.conformance.wire import Request, demand
+from antiphon.conformance.wire import PACE, Request, demand
+from antiphon.pipeline.streams import Scope, Silent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Iterator
+
+    from antiphon.pipeline.streams import Stream
 
 WORD: Final = 0.2  # seconds of sound for each
 
@@ -28,6 +33,7 @@ class Voices:
     spoken: list[str] = field(default_factory=list)
     models: list[str] = field(default_factory=list)
     heard: float = 0.0
+    left: list[float] = field(default_factory=list)  # when each connection ended
     url: str = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -43,7 +49,10 @@ class Voices:
         self.created.append(first)
         await socket.send_json({"type": "session.created", "session_id": "session-1"})
         assert serve is not None
-        await serve(socket, first)
+        try:
+            await serve(socket, first)
+        finally:
+            self.left.append(asyncio.get_running_loop().time())
         return socket
 
     async def _recognise(self, socket: web.WebSocketResponse, first: dict[str, Any]) -> None:
@@ -67,24 +76,35 @@ class Voices:
     async def _speak(self, socket: web.WebSocketResponse, first: dict[str, Any]) -> None:
         rate = int(first["sample_rate"])
         text: list[str] = []
-        async for message in socket:
-            event = json.loads(message.data)
-            if event["type"] == "input_transcript":
-                text.append(event["transcript"])
-                continue
-            demand(event["type"] == "session.flush", f"a message of the type {event['type']}")
-            said, text = "".join(text), []
-            self.spoken.append(said)
-            end = 0.0
-            for word in said.split():
-                sound = (b"\x10\x27" * int(WORD * rate))[: int(WORD * rate) * 2]
-                timed = {"word": word, "start": end, "end": end + WORD}
-                end += WORD
-                head = {"session_id": "session-1"}
-                await socket.send_json({"type": "output_alignment", "words": [timed], **head})
-                audio = base64.b64encode(sound).decode()
-                await socket.send_json({"type": "output_audio", "audio": audio, **head})
-            await socket.send_json({"type": "done", "session_id": "session-1"})
+        due: deque[dict[str, Any]] = deque()
+        async with Scope("voice") as scope:
+            coming: Stream[Any] = scope.pipe("messages", socket, ahead=64)
+            while True:
+                try:
+                    event = json.loads((await coming.next(PACE if due else None)).data)
+                except Silent:
+                    await socket.send_json(due.popleft())
+                    continue
+                except StopAsyncIteration:
+                    return
+                if event["type"] == "input_transcript":
+                    text.append(event["transcript"])
+                    continue
+                demand(event["type"] == "session.flush", f"a message of the type {event['type']}")
+                due.extend(self._spoken("".join(text), rate))
+                text.clear()
+
+    def _spoken(self, said: str, rate: int) -> Iterator[dict[str, Any]]:
+        self.spoken.append(said)
+        head = {"session_id": "session-1"}
+        end = 0.0
+        for word in said.split():
+            sound = (b"\x10\x27" * int(WORD * rate))[: int(WORD * rate) * 2]
+            timed = {"word": word, "start": end, "end": end + WORD}
+            end += WORD
+            yield {"type": "output_alignment", "words": [timed], **head}
+            yield {"type": "output_audio", "audio": base64.b64encode(sound).decode(), **head}
+        yield {"type": "done", **head}
 
 
 @asynccontextmanager
