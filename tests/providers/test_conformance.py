@@ -12,7 +12,6 @@ from antiphon.pipeline.errors import UsageError
 
 KNOWN = {  # of the plugins' own doing, and in the README's table
     ("anthropic", "usage"): "16 tokens came out and 18 were counted",
-    ("openai responses by websocket", "barge-in"): "later; nothing of it is heard",
     ("openai responses by websocket", "hiccup"): "it does not ask again",
     ("langchain", "hiccup"): "it does not ask again",
 }

@@ -13,7 +13,6 @@ from livekit.agents.metrics import TTSModelUsage
 from antiphon import Agent, AgentSession
 from antiphon.conformance import gateway
 from antiphon.conformance.gateway import Gateway
-from antiphon.conformance.hearing import Mouth
 from antiphon.conformance.talking import NO_DRAFT
 from antiphon.conformance.wire import Server
 from antiphon.nodes import models
@@ -21,12 +20,10 @@ from antiphon.nodes.stt import recognise
 from antiphon.simulate import (
     OWN,
     ScriptedSTT,
-    ScriptedTTS,
     ScriptedVAD,
     calling,
     interrupts,
     listens,
-    pauses,
     says,
 )
 from tests.providers.voices import Voices, voicing
@@ -124,24 +121,3 @@ async def test_after_a_barge_in_a_voice_by_name_speaks_on_another_connection(
     assert len(voices.created) == 2  # LiveKit's pool closes the first with its next request
     assert voices.spoken[-1].split() == ["Fine."]
     assert voices.left[0] < voices.left[1]
-
-
-async def test_a_recogniser_by_name_is_left_when_the_call_ends(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async with utils.http_context.open(), voicing(Voices("a table for four")) as voices:
-        monkeypatch.setenv("LIVEKIT_INFERENCE_URL", voices.url)
-        session: AgentSession[Any] = AgentSession(
-            stt="deepgram/nova-3:en", vad=ScriptedVAD(), tts=ScriptedTTS(), turn_handling=NO_DRAFT
-        )
-        common: dict[str, Any] = {"stt": OWN, "voice": Mouth()}
-        agent = Agent(instructions="Be brief.")
-        async with calling(agent, session=session, llm=["For when?"], **common) as call:
-            await call.play(says("a table for four"), pauses(1.0))
-            assert voices.left == []
-        ended = asyncio.get_running_loop().time()
-        assert session.stt is not None
-        await session.stt.aclose()
-    assert voices.heard > 1.0
-    assert len(voices.left) == 1
-    assert voices.left[0] <= ended
