@@ -192,10 +192,23 @@ class Answers:
         if self._newest(Turn) is not turn or not wanted:
             self.drop()
         elif context.items == before and turn.message.content == said:
-            self._answer(turn, None, made)
+            self._answer(turn, self._asked_last(turn.message), made)
         else:
             context.items.append(turn.message)
             self._answer(turn, partial(_same, context), made)
+
+    def _asked_last(self, message: llm.ChatMessage) -> Callable[[], llm.ChatContext] | None:
+        """The context, where something was said after these words while their hook ran: the model
+        is asked what the user said, and not what the hook did."""
+        memory = self._conversation.memory
+
+        def context() -> llm.ChatContext:
+            found = memory.context(self.agent)
+            found.items[:] = [item for item in found.items if item.id != message.id]
+            found.items.append(message)
+            return found
+
+        return None if memory.context(self.agent).items[-1].id == message.id else context
 
     def _newest(self, kind: type[Turn]) -> Turn | None:
         return next((e for e in reversed(self._open) if isinstance(e, kind)), None)

@@ -85,6 +85,8 @@ def generate(
 
 def _taken(talk: Conversation) -> None:
     """Refuse what comes too late; a tool or a hook that is still at work may say what it has to."""
+    if talk.idle.closed:
+        raise UsageError("the session has closed; make a new one to speak again")
     if talk.speaking.draining and INSIDE.get() is None:
         raise UsageError("the session drains: until all is said, nothing more can be asked for")
 

@@ -35,6 +35,11 @@ class Detector(Protocol):
         """Hear one frame; the starts and ends of speech that it brings, and nothing else."""
 
 
+def silence(event: vad.VADEvent) -> float:
+    """Seconds since the last voice; a detector that goes by windows tells it in one of two ways."""
+    return max(event.silence_duration, event.raw_accumulated_silence)
+
+
 class Detecting:
     """Mutable state: the VAD, what takes the frames while it lives, its reader, its next start,
     and whether its failure was told already."""
@@ -51,6 +56,7 @@ class Detecting:
         self._again: asyncio.TimerHandle | None = None
         self._told = False
         self._speech: vad.VADEvent | None = None  # the edge that began the speech it is in
+        self._faded = False  # the voice of it is not heard just now
 
     @property
     def alive(self) -> bool:
@@ -120,9 +126,13 @@ class Detecting:
 
     def _edge(self, event: vad.VADEvent) -> None:
         self._told = False  # it works, so another failure is news
-        if event.type is vad.VADEventType.INFERENCE_DONE:
-            return
-        self._speech = event if event.type is vad.VADEventType.START_OF_SPEECH else None
+        if event.type is not vad.VADEventType.INFERENCE_DONE:
+            self._speech = event if event.type is vad.VADEventType.START_OF_SPEECH else None
+            self._faded = False
+        elif self._speech is None or self._faded is (silence(event) > 0.0):
+            return  # no news
+        else:
+            self._faded = not self._faded
         self._on_edge(event)
 
     def _died(self, error: Exception) -> None:

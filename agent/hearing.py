@@ -15,11 +15,16 @@ from livekit import rtc
 from livekit.agents import ModelSettings, stt, vad
 
 from antiphon.deafness import Deafness, silent
-from antiphon.detecting import RETRY, Detecting
+from antiphon.detecting import RETRY, Detecting, silence
 from antiphon.nodes.edge import closed, opened, whole
 from antiphon.nodes.stt import FLUSHES
 from antiphon.pipeline.errors import NodeError
-from antiphon.pipeline.observations import Transcript, VoiceStarted, VoiceStopped
+from antiphon.pipeline.observations import (
+    Transcript,
+    VoiceFaded,
+    VoiceStarted,
+    VoiceStopped,
+)
 from antiphon.pipeline.streams import Scope, Stream
 from antiphon.stt_context import SttContext
 
@@ -172,6 +177,9 @@ class Hearing:
         elif event.type is vad.VADEventType.END_OF_SPEECH:
             at = now - event.silence_duration - event.inference_duration
             self._conversation.observe(VoiceStopped(at, ends=not self._recogniser_ends))
+        elif self._conversation.machine.gen is not None:  # of interest over a reply only
+            silent_for = silence(event)
+            self._conversation.observe(VoiceFaded(now - silent_for if silent_for else None))
 
     @property
     def _recogniser_ends(self) -> bool:

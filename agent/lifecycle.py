@@ -197,11 +197,12 @@ class Run:
             await asyncio.wait([self._closing])
 
     async def _close(self, reason: CloseReason, error: object) -> None:
-        """Words first, then sound, then tasks, then the application is told."""
+        """What sounds, then words, then tasks, then the application is told."""
         if self.closed.done():
             return
         talk, session = self.conversation, self._session
         talk.seats.full = True
+        talk.speaking.interrupt_all(force=True)  # `on_exit` may have a last word
         await talk.seats.leave(talk.agent, LAST_EXIT)
         talk.hearing.attach(None)
         if reason is not CloseReason.ERROR:

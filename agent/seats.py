@@ -129,6 +129,7 @@ class Seats:
             self._entering[entering] = new
             entering.add_done_callback(self._entered)
         talk.toolsets.let_go()
+        talk.states.hold()  # the one who enters may speak at once, or the tool that waited end
         talk.stage.resting()
         talk.session.deliver()
 

@@ -60,6 +60,8 @@ class States:
 
     def agent_is(self, state: str) -> None:
         if state == "thinking" and self._recites():
+            if self.agent == "thinking":
+                self._coming = None  # it thought until now, and speaks in a moment
             return
         if self._settled is not None:
             self._coming = state

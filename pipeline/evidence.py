@@ -41,6 +41,7 @@ class Evidence:
         self.lasted = False  # a voice of this turn has lasted min_duration
         self.open = False  # the recogniser has not yet said that the turn ends
         self.young: tuple[float, float] | None = None  # a voice that may prove short: start, notice
+        self.faded: float | None = None  # silent since then, as far as is known
         self.score: Score | None = None
         self.judged: bool | None = None  # may this voice interrupt? False: a model has not said so
         self.pauses = Pauses()
@@ -85,7 +86,7 @@ class Evidence:
             self.voice_since = seen.at
             self.lasted = False
         self.answers = seen.answers or (self.answers and user is User.ENDING)
-        self.young = seen.at, now
+        self.young, self.faded = (seen.at, now), None
         self.words_at = now
 
     def silence(self, seen: VoiceStopped, now: float, rules: Rules, *, alone: bool) -> None:
@@ -153,7 +154,8 @@ class Evidence:
         if self.young is None or self.unjudged(rules):
             return None
         start, noticed = self.young
-        return max(noticed, start + rules.min_duration)
+        lasts = start + rules.min_duration
+        return None if self.faded is not None and self.faded < lasts else max(noticed, lasts)
 
     def ends_at(self, rules: Rules) -> float:
         """When a user who stays silent has finished."""

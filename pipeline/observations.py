@@ -47,6 +47,14 @@ class VoiceStopped:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceFaded:
+    """Silence since `at` seconds of loop time, which the detector does not call the end of the
+    voice yet; None: the voice is back."""
+
+    at: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """What the recogniser makes of the user's words since its last final one."""
 
@@ -140,7 +148,7 @@ class Tick:
 
 Observation = (
     VoiceStarted | VoiceStopped | Transcript | Score | Granted | Audible | Gone | Working
-) | (BargedIn | Protect | CommitNow | Clear | Interrupt | Closed | Tick)
+) | (VoiceFaded | BargedIn | Protect | CommitNow | Clear | Interrupt | Closed | Tick)
 
 
 @dataclass(frozen=True, slots=True)

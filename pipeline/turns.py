@@ -104,6 +104,8 @@ class Turns:
                 self._on_voice(seen, now, out)
             case o.VoiceStopped():
                 self._on_silence(seen, now, out)
+            case o.VoiceFaded():
+                self._evidence.faded = seen.at
             case o.Transcript():
                 self._on_transcript(seen, now, out)
             case o.Score():
@@ -190,7 +192,6 @@ class Turns:
     def _on_transcript(self, seen: o.Transcript, now: float, out: list[o.Decision]) -> None:
         if not self._evidence.hear(seen, now, self.rules, self.user):
             return
-
         if self.text and self.user is User.QUIET:
             self._move(Cue.LATE_WORDS)
         self._weigh(out)
@@ -201,7 +202,6 @@ class Turns:
         """May the words heard so far end (or hold) the reply on the floor?"""
         if self.rules.manual or self.floor is Floor.FREE or not self._counts():
             return
-
         if self.floor in (Floor.WAITING, Floor.STAYED) and not self.kind.answers:
             self._act(Cue.HOLDING_WORDS, out)
         elif self.floor is not Floor.AUDIBLE or self._evidence.voice_since is None:
