@@ -56,8 +56,9 @@ class HandOver:
 class Answers:
     """Who answers, and the queue.
 
-    Mutable state: the agent, the draft with the message it answers, what waits in the queue, and
-    what is kept for the next agent, because this one does not answer.
+    Mutable state: the agent, the draft with the message it answers, what waits in the queue, what
+    is kept for the next agent, because this one does not answer, and the turn whose answer was
+    left to a newer one.
     """
 
     def __init__(self, conversation: Conversation, scope: Scope, agent: Agent) -> None:
@@ -68,6 +69,7 @@ class Answers:
         self._queue: Stream[Turn | HandOver] = Stream(10**6, name="turns")
         self._open: list[Turn | HandOver] = []
         self._kept: list[Turn] = []
+        self._owed: Turn | None = None
         with outside():  # a task may sit down in a tool; what it does is not done there
             scope.start("turns", self._work(scope))
 
@@ -189,8 +191,15 @@ class Answers:
         said = list(turn.message.content)
         wanted = await self._hooked(scope, turn, context)
         self._write(turn)
-        if self._newest(Turn) is not turn or not wanted:
+        if self._newest(Turn) is not turn:
             self.drop()
+            self._owed = turn if wanted else self._owed
+            return
+        owed, self._owed = self._owed, None
+        if not wanted:
+            self.drop()
+            if owed is not None:
+                self._answer(owed, self._asked_last(owed.message), made)
         elif context.items == before and turn.message.content == said:
             self._answer(turn, self._asked_last(turn.message), made)
         else:
@@ -228,7 +237,7 @@ class Answers:
         if conversation.idle.closed:
             return
         self.drop()
-        self.agent = agent
+        self.agent, self._owed = agent, None
         conversation.seats.alone(self, old)
         conversation.seats.seated(old, agent)
         self.pass_on(self)

@@ -1,10 +1,11 @@
 """Turns that the agent could not answer yet are answered together, by the newest one's answer."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
-from antiphon import Agent, ChatContext
+from antiphon import Agent, ChatContext, StopResponse
 from antiphon.simulate import Act, Call, ScriptedLLM, does, pauses, says, simulate
 
 NOTICE = "This is a long notice that nobody may interrupt at all, so please do listen to it."
@@ -64,3 +65,18 @@ def test_an_answer_that_was_protected_for_a_while_gives_way_to_newer_words() -> 
     ]
     call = simulate(Plain(), script, llm=model, turn_handling=UNPROTECTED)
     assert len(call.said("agent")) == 1
+
+
+def test_a_turn_that_its_hook_passes_over_leaves_the_answer_to_the_one_before() -> None:
+    class Choosy(Plain):
+        async def on_user_turn_completed(self, turn_ctx: ChatContext, new_message: Any) -> None:
+            await asyncio.sleep(3.0)
+            if new_message.text_content == "never mind me":
+                raise StopResponse
+
+    model = ScriptedLLM(["A table it is."])
+    script: list[Act] = [says("a table", at=1.0), says("never mind me", at=3.0), pauses(16)]
+    call = simulate(Choosy(), script, llm=model)
+    assert call.said("agent") == ["A table it is."]
+    assert call.said("user") == ["a table", "never mind me"]
+    assert model.asked[-1].items[-1].text_content == "a table"  # type: ignore[union-attr]
