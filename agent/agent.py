@@ -6,12 +6,12 @@ an override that wraps one should close what it reads (`contextlib.aclosing`).
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 from livekit.agents import NOT_GIVEN, NotGivenOr
 from livekit.agents import llm as llms
+from livekit.agents.utils.misc import camel_to_snake_case
 
 from antiphon import arguments, deprecated, options, session_options
 from antiphon.arguments import said
@@ -347,4 +347,4 @@ def _copy(
 
 
 def _snake(name: str) -> str:
-    return "default_agent" if name == "Agent" else re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    return "default_agent" if name == "Agent" else camel_to_snake_case(name)

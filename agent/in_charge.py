@@ -13,5 +13,6 @@ class InCharge:
         """Whether it answers the user; turns wait for the next in charge while it does not."""
         return True
 
-    def entering_failed(self, error: Exception) -> None:
-        """Called by the session when `on_enter` raises."""
+    def entering_failed(self, error: Exception) -> bool:
+        """Called by the session when `on_enter` raises; True where somebody else is told of it."""
+        return False

@@ -129,7 +129,8 @@ class Seats:
             self._entering[entering] = new
             entering.add_done_callback(self._entered)
         talk.toolsets.let_go()
-        talk.states.hold()  # the one who enters may speak at once, or the tool that waited end
+        if again or (old is not None and self.below(old)):
+            talk.states.hold()  # a task may speak at once, and the tool that waited for it end
         talk.stage.resting()
         talk.session.deliver()
 

@@ -65,10 +65,12 @@ class AgentTask(Agent, Generic[T]):
         """Not when it is done: what the user says then is for the agent that waited."""
         return not self._result
 
-    def entering_failed(self, error: Exception) -> None:
+    def entering_failed(self, error: Exception) -> bool:
         """`on_enter` raised: so does the task, where it is awaited."""
-        if not self._result:
+        waited_for = not self._result
+        if waited_for:
             self.complete(error)
+        return waited_for
 
     def __await__(self) -> Generator[Any, None, T]:
         return self._held().__await__()
