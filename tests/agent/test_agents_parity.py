@@ -67,8 +67,8 @@ async def speaks(kit: Any, agent: Any, context: Any, message: Any) -> None:
     await agent.session.say("One moment.")
 
 
-def booking(kit: Any) -> Any:
-    """An agent that books, with a task that asks who for."""
+def asking(kit: Any) -> Any:
+    """A task that asks who it is for."""
 
     class Who(kit.AgentTask):  # type: ignore[misc]
         def __init__(self) -> None:
@@ -87,11 +87,18 @@ def booking(kit: Any) -> Any:
             """Refuse."""
             self.complete(kit.ToolError("no name"))
 
+    return Who
+
+
+def booking(kit: Any) -> Any:
+    """An agent that books, with a task that asks who for."""
+    who = asking(kit)
+
     class Booking(kit.Agent):  # type: ignore[misc]
         @kit.function_tool  # type: ignore[untyped-decorator]
         async def book(self) -> str:
             """Book."""
-            return f"booked for {await Who()}"
+            return f"booked for {await who()}"
 
         @kit.function_tool  # type: ignore[untyped-decorator]
         async def quick(self, number: int) -> str:
