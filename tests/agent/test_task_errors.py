@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from antiphon import Agent, AgentTask
-from antiphon.simulate import Call, ScriptedLLM, does, pauses, simulate
+from antiphon import Agent, AgentTask, function_tool
+from antiphon.simulate import Call, ScriptedLLM, calls, does, pauses, says, simulate
 
 
 class GetDOBTask(AgentTask[None]):
@@ -46,3 +46,30 @@ def test_an_agent_is_named_after_its_class_as_in_livekit() -> None:
     assert GetDOBTask().id == "get_dob_task"
     assert Desk().id == "desk"
     assert Agent(instructions="").id == "default_agent"
+
+
+class Booking(Agent):
+    """Waits in its tool for a task that never ends."""
+
+    def __init__(self) -> None:
+        super().__init__(instructions="")
+
+    @function_tool
+    async def book(self) -> None:
+        """Book."""
+        await AgentTask(instructions="")
+
+
+def test_an_agent_that_was_replaced_while_it_waited_for_a_task_is_not_asked_any_more() -> None:
+    errors: list[object] = []
+
+    def replace(call: Call) -> None:
+        call.session.on("error", errors.append)
+        call.session.update_agent(Agent(instructions=""))
+
+    model = ScriptedLLM([calls("book"), "Good day."])
+    script = [says("a table", at=1.0), does(replace, at=5.0), says("hello there", at=7.0)]
+    call = simulate(Booking(), [*script, pauses(6)], llm=model)
+    assert errors == []
+    assert call.said("agent") == ["Good day."]
+    assert len(model.asked) == 2
