@@ -7,7 +7,6 @@ an override that wraps one should close what it reads (`contextlib.aclosing`).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
-from weakref import WeakKeyDictionary
 
 from livekit.agents import NOT_GIVEN, NotGivenOr
 from livekit.agents import llm as llms
@@ -15,6 +14,7 @@ from livekit.agents.utils.misc import camel_to_snake_case
 
 from antiphon import arguments, deprecated, options, session_options
 from antiphon.arguments import said
+from antiphon.chosen import chosen
 from antiphon.in_charge import InCharge
 from antiphon.nodes import llm as llm_nodes
 from antiphon.nodes import models
@@ -24,7 +24,7 @@ from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.foreign import lend
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterable
 
     from livekit import rtc
     from livekit.agents import (
@@ -49,9 +49,6 @@ CUT_IN: Final = (
     "The user has been speaking for long and has left no room for an answer. "
     "Cut in politely with one short sentence; it cannot be interrupted."
 )
-
-STAND_INS: WeakKeyDictionary[AgentSession[Any], Mapping[str, object]] = WeakKeyDictionary()
-"""Models by slot that take the place of a session's, and of every agent's in it: simulations."""
 
 
 class Agent(InCharge, session_options.OptionsOfAgent):
@@ -142,7 +139,7 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         if self._session is not None and self._session is not session:
             raise UsageError(f"{self._id} is running in another session; make a new one")
         arguments.tools(f"the session's tools and those of {self._id}", session.tools, *self._tools)
-        models.seeing(_chosen("llm", self._llm, session), self._chat_ctx, session.vision)
+        models.seeing(chosen("llm", self._llm, session), self._chat_ctx, session.vision)
 
     def join_session(self, session: AgentSession[Any]) -> None:
         """Called by the session that puts it in charge."""
@@ -156,19 +153,19 @@ class Agent(InCharge, session_options.OptionsOfAgent):
     @property
     def stt(self) -> stts.STT[Any] | None:
         """The recogniser in use: its own, else the session's."""
-        return _chosen("stt", self._stt, self._session)
+        return chosen("stt", self._stt, self._session)
 
     @property
     def vad(self) -> vads.VAD | None:
-        return _chosen("vad", self._vad, self._session)
+        return chosen("vad", self._vad, self._session)
 
     @property
-    def llm(self) -> llms.LLM[Any] | None:
-        return _chosen("llm", self._llm, self._session)
+    def llm(self) -> llms.LLM[Any] | llms.RealtimeModel | None:
+        return cast("models.Mind | None", chosen("llm", self._llm, self._session))
 
     @property
     def tts(self) -> ttss.TTS[Any] | None:
-        return _chosen("tts", self._tts, self._session)
+        return chosen("tts", self._tts, self._session)
 
     @property
     def models_in_use(self) -> list[Any]:
@@ -180,13 +177,16 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         self._instructions = arguments.instructions(instructions)
         if self._session is not None:
             self._session.conversation.memory.set_up(self, self._instructions)
+            await self._session.conversation.realtime.refreshed(self)
 
     def update_options(
         self,
         *,
         stt: NotGivenOr[stts.STT[Any] | str | None] = NOT_GIVEN,
         vad: NotGivenOr[vads.VAD | str | None] = NOT_GIVEN,
-        llm: NotGivenOr[llms.LLM[Any] | str | None] = NOT_GIVEN,
+        llm: NotGivenOr[
+            llms.LLM[Any] | llms.RealtimeModel | llms.DuplexModel | str | None
+        ] = NOT_GIVEN,
         tts: NotGivenOr[ttss.TTS[Any] | str | None] = NOT_GIVEN,
         expressive: NotGivenOr[bool | ExpressiveOptions] = NOT_GIVEN,
         turn_handling: NotGivenOr[TurnHandlingOptions | None] = NOT_GIVEN,
@@ -220,6 +220,7 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         self._chat_ctx = _copy(chat_ctx, tools if exclude_invalid_function_calls else None)
         if session is not None:
             session.conversation.memory.date(self._chat_ctx)
+            await session.conversation.realtime.refreshed(self, replaced=True)
 
     def overrides(self, name: str) -> bool:
         """Whether a node or hook of this agent is not the default one."""
@@ -295,7 +296,9 @@ class Agent(InCharge, session_options.OptionsOfAgent):
             tools: list[llms.Tool],
             model_settings: ModelSettings,
         ) -> AsyncGenerator[llms.ChatChunk | str | FlushSentinel, None]:
-            engine = _given(agent.llm, "llm", agent)
+            engine = _given(cast("models.Mind | None", agent.llm), "llm", agent)
+            if isinstance(engine, llms.RealtimeModel):
+                raise UsageError(f"llm_node of {agent.id}: its model is spoken to, and has no node")
             options = agent.session.conn_options.llm_conn_options
             return lend(llm_nodes.chat(engine, chat_ctx, tools, model_settings, options))
 
@@ -327,14 +330,6 @@ def _given(engine: T | None, slot: str, agent: Agent) -> T:
             f"or override {slot}_node"
         )
     return engine
-
-
-def _chosen(slot: str, own: NotGivenOr[T | None], session: AgentSession[Any] | None) -> T | None:
-    if session is not None and slot in (stand_ins := STAND_INS.get(session, {})):
-        return cast("T | None", stand_ins[slot])
-    if own is not NOT_GIVEN:
-        return cast("T | None", own)
-    return None if session is None else cast("T | None", getattr(session, slot))
 
 
 def _copy(

@@ -110,7 +110,9 @@ class Answers:
         amd = self._conversation.session.amd
         if amd is not None and amd.takes_turns:
             commit = replace(commit, answer=False)
+        commit = self._conversation.realtime.committed(commit)
         turn = Turn(self._conversation.next_turn(), self._message(commit), commit)
+        self._conversation.realtime.has_heard(turn.message, turn.number)
         if commit.answer and self.agent.answers_user:
             self._conversation.speaking.give_way()
         if not self.agent.answers_user:
@@ -262,7 +264,7 @@ class Answers:
         return error is None
 
     def _write(self, turn: Turn) -> None:
-        if not turn.written:
+        if not turn.written and (turn.commit.text or turn.message.text_content):
             turn.written = True
             turn.message.metrics.update(self._conversation.delays.of_turn(turn.number))
             self._conversation.write(turn.message, self.agent, turn.number)

@@ -51,6 +51,8 @@ def say(
         arguments.sound(audio)
     voice, kind = talk.speaking.voice(), talk.speaking.kind(Kind.SPEECH, allow_interruptions)
     source = Said(voice, text, name="say", remembered=remembered)
+    if audio is None and talk.realtime.speaks_for(voice.agent):
+        source = talk.realtime.reply(voice, "say", llm.ToolContext.empty(), say=text)
     talk.states.hold()
     if audio is not None:
         source = SaidAudio(voice, text, audio, name="say", remembered=remembered)
@@ -73,6 +75,7 @@ def generate(
         "generate_reply",
         talk.speaking.settings(asking.tool_choice),
         talk.tools.offered(asking.tools),
+        asking.instructions,
     )
     source.modality = asking.modality
     kind = talk.speaking.kind(Kind.SPEECH, asking.allow_interruptions)

@@ -28,6 +28,7 @@ from antiphon.pipeline.floor import Line
 from antiphon.pipeline.timeline import Timeline
 from antiphon.pipeline.turn_table import User
 from antiphon.pipeline.turns import Turns
+from antiphon.realtime import Realtime
 from antiphon.seats import Seats
 from antiphon.speaking import Speaking
 from antiphon.stage import Stage
@@ -37,6 +38,7 @@ from antiphon.tools import Toolbox
 from antiphon.toolsets import Toolsets
 from antiphon.turn_limit import TurnLimit
 from antiphon.unbuilt import Unbuilt
+from antiphon.unheard import known
 from antiphon.usage import Usage
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class Conversation(Stirring):
         self.session = session
         self.strays = strays
         self.options = self._options(agent)
+        self.realtime = Realtime(self, scope)
         self.line = Line(self.observe, session.options.gap(agent))
         self.overlap = Overlap(self, scope)
         self.machine = Turns(self._rules(agent))
@@ -102,6 +105,7 @@ class Conversation(Stirring):
         if self.machine.user is User.CLOSED:
             return  # a task that was awaited unwinds; nobody is heard any more
         self.obey(agent)
+        self.realtime.follow(agent)
         self.hearing.follow(agent)
         self.usage.follow(agent.models_in_use)
 
@@ -122,7 +126,8 @@ class Conversation(Stirring):
 
     def _rules(self, agent: Agent) -> Rules:
         rules = self.session.options.rules(self.options, agent)
-        return replace(rules, judged_after=self.overlap.after)
+        rules = replace(rules, judged_after=self.overlap.after)
+        return self.realtime.rules(rules, agent, self.options)
 
     def _options(self, agent: Agent) -> Options:
         return self.session.options.in_force(agent)
@@ -158,7 +163,7 @@ class Conversation(Stirring):
         self.delays.note(seen, now)
         if isinstance(seen, o.Transcript):
             self.faults.understood()
-            if seen.final:
+            if seen.final and known(seen.text):
                 self._loop.call_soon(self.limit.heard, seen.text, now)
         elif isinstance(seen, o.Audible):
             self.faults.recovered("llm")
@@ -172,8 +177,9 @@ class Conversation(Stirring):
             except Exception as error:  # what is foreign in it must not make the session deaf
                 self.faults.failed("session", error)
             self.overlap.note(decision)
-            committed = decision.text if isinstance(decision, o.Commit) else committed
+            committed = known(decision.text) if isinstance(decision, o.Commit) else committed
         self.end_of_turn.note(seen)
+        self.realtime.note(seen)
         if not self.machine.committing:
             self.commits.settle(committed)
 
@@ -186,7 +192,9 @@ class Conversation(Stirring):
             case o.Commit():
                 self.answers.commit(decision)
             case o.Keep():
-                self.write(self.memory.user_message(decision.text), self.agent)
+                self.realtime.kept()
+                if text := known(decision.text):
+                    self.write(self.memory.user_message(text), self.agent)
             case o.Pause() | o.Resume() | o.Cut():
                 self._to_reply(decision, now)
             case o.Flush():

@@ -65,17 +65,22 @@ class Hearing:
 
     def start(self) -> None:
         """Open the detector and the recogniser."""
-        self._detecting.open(self._agent.vad)
+        self._open_detector()
         self._open_recogniser()
 
     def follow(self, agent: Agent) -> None:
         """Another agent is in charge: keep what both have in common, open what is its own."""
         old, self._agent = self._agent, agent
-        if agent.vad is not self._detecting.vad:
-            self._detecting.open(agent.vad)
+        self._open_detector()
         same_node = type(agent).stt_node is type(old).stt_node
         if agent.stt is not self._stt or not same_node or agent.overrides("stt_node"):
             self._open_recogniser()
+
+    def _open_detector(self) -> None:
+        """Where a realtime model says when turns begin and end, no other does."""
+        wanted = None if self._conversation.realtime.detecting else self._agent.vad
+        if wanted is not self._detecting.vad:
+            self._detecting.open(wanted)
 
     def _open_recogniser(self) -> None:
         self._stt = self._agent.stt
@@ -131,12 +136,13 @@ class Hearing:
         """One frame of the user's audio, of any rate; never waits."""
         if deaf := self._deafness.whole:
             frame = silent(frame)
+        unheard = not deaf and self._deafness.of_words
+        self._conversation.realtime.hear(silent(frame) if unheard else frame)
         if self._audio is not None and not self._audio.ended:
             if self._audio.size > FEW and self._audio.size * frame.duration > BEHIND:
                 logger.warning("the recogniser is %g s behind; audio is skipped", BEHIND)
                 self._audio.close()
             else:
-                unheard = not deaf and self._deafness.of_words
                 self._audio.put_nowait(silent(frame) if unheard else frame)
         self._conversation.end_of_turn.hear(frame)
         self._conversation.overlap.hear(frame)
@@ -247,9 +253,12 @@ class Hearing:
 
     def _words(self, text: str, *, final: bool, language: str | None) -> None:
         conversation, text = self._conversation, whole(text)
-        conversation.transcribed(text, final=final, language=language)
-        answers = conversation.speaking.invites_answer()
-        conversation.observe(Transcript(text, final, language, answers))
+        if conversation.realtime.detecting:
+            conversation.realtime.words(text, final=final)
+        else:
+            conversation.transcribed(text, final=final, language=language)
+            answers = conversation.speaking.invites_answer()
+            conversation.observe(Transcript(text, final, language, answers))
         if final and self._final is not None and not self._final.done():
             self._final.set_result(None)
 

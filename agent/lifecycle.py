@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from livekit.agents import CloseReason
+from livekit.agents import CloseReason, llm
 
 from antiphon.context import INSIDE
 from antiphon.conversation import Conversation
@@ -97,6 +97,7 @@ class Run:
             return  # it was closed before it began
         self._prewarm()
         talk.usage.follow(self._agent.models_in_use)
+        talk.realtime.follow(self._agent)
         talk.hearing.start()
         talk.end_of_turn.follow()
         if self._session.options.ivr_detection:
@@ -121,7 +122,7 @@ class Run:
         for line in honesty(*self._agent.models_in_use):
             logger.info("%s", line)
         for model in (self._agent.stt, self._agent.tts, self._agent.llm):
-            if model is not None:
+            if not isinstance(model, llm.RealtimeModel | None):
                 try:
                     model.prewarm()
                 except Exception as error:
@@ -215,6 +216,7 @@ class Run:
         await talk.tools.finish()
         await talk.toolsets.close()
         await talk.hearing.context.close()
+        await talk.realtime.close()
         await talk.end_of_turn.by_sound.close()
         await self._scope.close()
         talk.tools.abandon()

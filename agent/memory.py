@@ -110,6 +110,10 @@ class Memory:
             items = items[1:]
         return llm.ChatContext([*_system(agent.instructions, modality), *items])
 
+    def instructions(self, agent: Agent) -> str:
+        """What that agent is told, as one text, for a model that is spoken to."""
+        return "\n".join(m.text_content or "" for m in _system(agent.instructions, "audio"))
+
     def refreshed(self, given: llm.ChatContext, told: Told, agent: Agent) -> llm.ChatContext:
         """The context a model was given, with what has been added to the history since.
 
@@ -160,6 +164,11 @@ def _veiled(item: llm.ChatItem) -> llm.ChatItem:
     if isinstance(item, llm.ChatMessage) and item.role == "user":
         return item.model_copy(update={"content": [veiled(item.text_content or "")]})
     return item
+
+
+def rendered(told: Told) -> str:
+    """Instructions for a model that is spoken to."""
+    return _text(told)
 
 
 def _text(told: Told, modality: Modality = "audio") -> str:

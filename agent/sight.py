@@ -93,6 +93,8 @@ class Sight:
 
     def _take(self, frame: rtc.VideoFrame | None) -> None:
         self.picture = frame
+        if frame is not None:
+            self._session.conversation.realtime.see(frame)
         if frame is None:
             self.content = self._unencoded = None
         elif self._session.vision is not None:

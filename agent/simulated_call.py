@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from livekit.agents.tts import TTS
 
-from antiphon.agent import STAND_INS
+from antiphon.chosen import STAND_INS
 from antiphon.nodes.callers import RecordedCaller
 from antiphon.nodes.outputs import DEFAULT_RATE
 from antiphon.pipeline.errors import UsageError

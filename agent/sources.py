@@ -1,7 +1,7 @@
 """Producers for the reply engine: a generated answer, said text, said audio.
 
-They differ only in where text and sound come from; a realtime model will be a fourth. What they
-run is foreign code, in the reply's leaf tasks.
+They differ only in where text and sound come from; the fourth is `realtime_reply`. What they run is
+foreign code, in the reply's leaf tasks.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from antiphon.pipeline.aligned import Timed
     from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.source import Chunker, Thought
+    from antiphon.pipeline.step import Step
 
 
 logger = logging.getLogger("antiphon.sources")
@@ -98,6 +99,16 @@ class Said:
         if frames is None:
             raise VoiceDisabled
         return frames
+
+    def messages(self, step: Step) -> list[tuple[str, str]]:
+        """What was heard of it, as history has it: each message by its name."""
+        return [(self.id, step.said())]
+
+    def stop(self) -> None:
+        """It is over before its end. May be called again."""
+
+    def settled(self, step: Step) -> None:
+        """And now it is known what was heard of it."""
 
     @property
     def aligned(self) -> bool:

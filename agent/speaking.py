@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
+    from antiphon.memory import Told
     from antiphon.pipeline.streams import Scope
 
 logger = logging.getLogger("antiphon.speaking")
@@ -112,9 +113,13 @@ class Speaking:
         name: str,
         settings: ModelSettings | None = None,
         tools: llm.ToolContext | None = None,
+        instructions: NotGivenOr[Told] = NOT_GIVEN,
     ) -> Generated:
-        toolbox = self._conversation.tools
+        """What the model is to say: to that context, or of itself with those instructions."""
+        toolbox, realtime = self._conversation.tools, self._conversation.realtime
         tools = tools or toolbox.offered()
+        if realtime.link is not None:
+            return realtime.reply(self.voice(settings), name, tools, instructions)
         return Generated(
             self.voice(settings),
             lambda: toolbox.prompt(context()),

@@ -59,34 +59,57 @@ class Stage:
 
     def remember(self, reply: Reply, step: Step) -> None:
         """History gets what was heard of a step, once, when it leaves the floor."""
-        talk = self._conversation
-        said, source = talk.timeline.veil(step.said()), step.source
-        talk.session.captions.end(said)
-        if not (said.strip() and isinstance(source, Said) and source.remembered):
+        talk, source = self._conversation, step.source
+        talk.session.captions.end(talk.timeline.veil(step.said()))
+        if not isinstance(source, Said):
             return
-        message = llm.ChatMessage(
-            id=source.id,
+        if _broken(reply):
+            source.stop()
+        messages = [
+            self._message(reply, step, source, name, said.strip())
+            for name, said in source.messages(step)
+            if said.strip() and source.remembered
+        ]
+        for message in messages:
+            talk.speaking.handle(reply).added(message)
+            talk.memory.write(message, source.voice.agent)
+        if self.output is None or not reply.interrupted:
+            self._remembered(reply, step, messages, 0)
+        else:
+            self.output.settled(partial(self._remembered, reply, step, messages))
+
+    def _message(
+        self, reply: Reply, step: Step, source: Said, name: str, said: str
+    ) -> llm.ChatMessage:
+        talk = self._conversation
+        return llm.ChatMessage(
+            id=name,
             role="assistant",
-            content=[said.strip()],
+            content=[talk.timeline.veil(said)],
             extra=source.answer.extra,
-            interrupted=reply.interrupted or reply.error is not None,
+            interrupted=_broken(reply),
             created_at=talk.memory.wall(_began(step, source)),
             metrics=talk.delays.of_step(step, source.voice.agent),
         )
-        talk.speaking.handle(reply).added(message)
-        talk.memory.write(message, source.voice.agent)
-        if self.output is None or not reply.interrupted:
-            self._remembered(reply, step, message, 0)
-        else:
-            self.output.settled(partial(self._remembered, reply, step, message))
 
-    def _remembered(self, reply: Reply, step: Step, message: llm.ChatMessage, more: int) -> None:
-        """Tell of a message; an output that reports late may have heard `more` samples of it."""
+    def _remembered(
+        self, reply: Reply, step: Step, messages: list[llm.ChatMessage], more: int
+    ) -> None:
+        """Tell of what was heard; an output that reports late may have heard `more` samples."""
+        source, veil = step.source, self._conversation.timeline.veil
+        if not isinstance(source, Said):
+            return
         if more and step.playout is not None:
             step.playout.amend(more)
-            message.content = [self._conversation.timeline.veil(step.said()).strip()]
-        self._conversation.written(message, reply)
-        self._tell_unheard(reply, step)
+            heard = dict(source.messages(step))
+            for message in messages:
+                message.content = [veil(heard[message.id]).strip()]
+        for message in messages:
+            self._conversation.written(message, reply)
+        if _broken(reply):
+            source.settled(step)
+        if messages:
+            self._tell_unheard(reply, step)
 
     def _tell_unheard(self, reply: Reply, step: Step) -> None:
         """Tell of the words that were made ready, and will not be heard."""
@@ -108,12 +131,21 @@ class Stage:
         talk.stir()
 
     def ended(self, reply: Reply) -> None:
-        talk = self._conversation
+        talk, source = self._conversation, reply.step.source
+        if _broken(reply) and isinstance(source, Said):
+            source.stop()
+            if reply.step.granted_at is None:
+                source.settled(reply.step)
         if reply.error is not None and reply.confirmed:
             talk.faults.failed(reply.at_fault, reply.error, reply)
         talk.speaking.ended(reply)
         talk.stir()
         talk.session.deliver()
+
+
+def _broken(reply: Reply) -> bool:
+    """It was not said to its end."""
+    return reply.interrupted or reply.error is not None
 
 
 def _began(step: Step, source: Said) -> float | None:

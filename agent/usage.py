@@ -12,7 +12,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from livekit.agents import ErrorEvent, MetricsCollectedEvent, metrics
+from livekit.agents import ErrorEvent, MetricsCollectedEvent, llm, metrics
 from livekit.agents.metrics import AgentSessionUsage, ModelUsageCollector
 
 from antiphon.costs import Costs, has_vendor, load_prices
@@ -71,7 +71,7 @@ class Usage:
         """Listen to these models, and to no other."""
         self._let_go()
         for model in models:
-            if model not in self._models:
+            if model not in self._models and not isinstance(model, llm.RealtimeModel):
                 self._models.append(model)
                 model.on("metrics_collected", self.collected)  # type: ignore[attr-defined]
                 model.on("error", self._failed)  # type: ignore[attr-defined]

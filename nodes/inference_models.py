@@ -111,9 +111,7 @@ def check(slot: str, model: str) -> None:
     if name in names(slot):
         return
     if slot == "llm" and (inference.is_realtime_model(name) or inference.is_duplex_model(name)):
-        raise UsageError(
-            f"{slot}={model!r} is a realtime model; realtime models have no place here yet"
-        )
+        return
     provider, _, rest = name.partition("/")
     if not provider or not rest:
         raise UsageError(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
+Mind = llm.LLM[Any] | llm.RealtimeModel
 
 LOCAL = "local/"
 LOCAL_ONLY: ContextVar[bool] = ContextVar("antiphon.local_only", default=False)
@@ -34,6 +35,11 @@ class Slot(Generic[T]):
     name: str
     kind: type[Any]  # T, which is abstract
     load: Callable[[str], T]
+    others: tuple[type[Any], ...] = ()  # that may stand in this place too
+
+    @property
+    def taken(self) -> tuple[type[Any], ...]:
+        return (self.kind, *self.others)
 
     def loaded(self, given: object) -> T | None:
         """The model for the slot: an object as it is, a string by `load`, None as None.
@@ -46,7 +52,9 @@ class Slot(Generic[T]):
             return self.load(LOCAL)
         if isinstance(given, str):
             return self.load(given)
-        if isinstance(given, self.kind):
+        if isinstance(given, llm.DuplexModel) and isinstance(given, self.taken):
+            return cast("T", llm.DuplexRealtimeAdapter(given))
+        if isinstance(given, self.taken):
             if isinstance(given, inference.LLM | inference.STT | inference.TTS):
                 inference_models.check(self.name, given.model)
             return cast("T", given)
@@ -60,13 +68,11 @@ class Slot(Generic[T]):
         if isinstance(given, ModuleType):
             name = given.__name__.rpartition(".")[2]
             return f"that is a module; write {self.name}={name}.{self.kind.__name__}(…)"
-        if isinstance(given, type) and issubclass(given, self.kind):
+        if isinstance(given, type) and issubclass(given, self.taken):
             return f"that is the class; write {self.name}={given.__name__}(…)"
-        if isinstance(given, llm.RealtimeModel | llm.DuplexModel):
-            return "realtime models have no place here yet; write an LLM, and stt= and tts="
         kind = given if isinstance(given, type) else type(given)
         for slot in SLOTS:
-            if issubclass(kind, slot.kind):
+            if issubclass(kind, slot.taken):
                 return f"that one is for another slot; write it as {slot.name}="
         return f'write {self.kind.__name__}, "provider/model", or "local/…" (built in)'
 
@@ -91,11 +97,15 @@ def load_tts(model: str) -> tts.TTS[Any]:
         return inference.TTS.from_model_string(model)
 
 
-def load_llm(model: str) -> llm.LLM[Any]:
-    """`"local/brain"`, or `"provider/model"`."""
+def load_llm(model: str) -> Mind:
+    """`"local/brain"`, or `"provider/model"`, which may be a realtime model."""
     if model.startswith(LOCAL):
         return local.local_llm(model.removeprefix(LOCAL))
     with _inference("llm", model):
+        if inference.is_duplex_model(model):
+            return llm.DuplexRealtimeAdapter(inference.DuplexModel(model))
+        if inference.is_realtime_model(model):
+            return inference.RealtimeModel.from_model_string(model)
         return inference_llm.LLM.from_model_string(model)
 
 
@@ -125,7 +135,7 @@ def default_vad(given: NotGivenOr[vad.VAD | str | None]) -> vad.VAD | None:
 
 STT: Final[Slot[stt.STT[Any]]] = Slot("stt", stt.STT, load_stt)
 VAD: Final[Slot[vad.VAD]] = Slot("vad", vad.VAD, load_vad)
-LLM: Final[Slot[llm.LLM[Any]]] = Slot("llm", llm.LLM, load_llm)
+LLM: Final[Slot[Mind]] = Slot("llm", llm.LLM, load_llm, others=(llm.RealtimeModel, llm.DuplexModel))
 TTS: Final[Slot[tts.TTS[Any]]] = Slot("tts", tts.TTS, load_tts)
 SLOTS: Final = cast("tuple[Slot[Any], ...]", (STT, VAD, LLM, TTS))
 

@@ -1,0 +1,223 @@
+"""The fourth producer of the reply engine: what a realtime model says.
+
+It thinks and speaks in one: the text is what it says of its own sound. A message without sound is
+spoken by the session's voice, like any answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from livekit.agents import llm
+
+from antiphon.nodes.realtime import Response
+from antiphon.nodes.tts import sounds
+from antiphon.pipeline.ledger import LEDGER
+from antiphon.pipeline.streams import Scope
+from antiphon.sources import Generated, Uncut, Voice
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+
+    from livekit.agents import ModelSettings
+
+    from antiphon.memory import Told
+    from antiphon.nodes.realtime import Message
+    from antiphon.pipeline.ledger import Sound
+    from antiphon.pipeline.source import Chunker, Thought
+    from antiphon.pipeline.step import Step
+    from antiphon.realtime_link import Link
+
+logger = logging.getLogger("antiphon.sources")
+
+MILLISECONDS: Final = 1000
+
+Asked = Callable[[], Awaitable[llm.GenerationCreatedEvent]]
+
+
+class RealtimeReply(Generated):
+    """One response of the model. Mutable state: the response, how many of its messages the voice
+    has come to, and what the model was told of its end."""
+
+    def __init__(
+        self,
+        voice: Voice,
+        tools: llm.ToolContext,
+        link: Link,
+        asked: Asked,
+        *,
+        after_tools: Callable[[Voice], RealtimeReply],
+        name: str,
+        on_death: Callable[[Exception], None],
+        early: bool = False,
+    ) -> None:
+        super().__init__(voice, llm.ChatContext.empty, tools, name=name, on_death=on_death)
+        self.early = early  # the model has begun it by itself
+        self.link = link
+        self.response = Response()
+        self._event = asked
+        self._after_tools = after_tools
+        self._voiced_messages = 0
+        self._stopped = False
+        self._settled = False
+
+    # What the engine reads.
+
+    async def think(self) -> AsyncGenerator[Thought, None]:
+        event = await self._event()
+        if event.response_id:
+            self.answer.request_ids.append(event.response_id)
+        empty = True
+        async with aclosing(self.response.read(event)) as parts:
+            async for part in parts:
+                self._take_name()
+                if isinstance(part, llm.FunctionCall):
+                    empty = False
+                    if (call := self._called(self.link.called(part))) is not None:
+                        yield call
+                else:
+                    yield part
+        if empty and not self.response.messages:
+            logger.warning("the realtime model gave no words and no tool call: nothing is said")
+
+    def _take_name(self) -> None:
+        """History has the reply by the name that the model has for it."""
+        if self.response.messages:
+            self.id = self.response.messages[0].id
+
+    def chunker(self) -> Chunker:
+        return _Either(self)
+
+    @property
+    def _spoken(self) -> bool:
+        """What it is giving has sound of its own."""
+        return bool(self.response.messages) and self.response.messages[-1].spoken
+
+    async def polish(self, chunk: str) -> str:
+        return chunk if self._spoken else await super().polish(chunk)
+
+    async def speak(self, texts: AsyncIterable[str]) -> AsyncGenerator[Sound, None]:
+        """The sound of the next message, while its text is read beside it."""
+        number, self._voiced_messages = self._voiced_messages, self._voiced_messages + 1
+        ledger = LEDGER.get()
+        assert ledger is not None
+        begin, chunk, written = ledger.queued, len(ledger.written), aiter(texts)
+        async with Scope("realtime voice") as scope:
+            first = scope.start(
+                "text", _first(written)
+            )  # the silence is the model's, not a voice's
+            message = await self.response.message(number)
+            if message is None:
+                await first
+                return
+            message.begin, message.chunk = begin, chunk
+            if message.spoken:
+                reading = scope.start("texts", _read(first, written))
+                made = sounds(lambda: self._sound(message), self.voice.rate)
+            else:
+                reading, made = first, super().speak(_chained(first, written))
+            async with aclosing(made):
+                async for sound in made:
+                    yield sound
+            await reading
+            message.end = ledger.queued
+
+    def _sound(self, message: Message) -> object:
+        agent, settings = self.voice.agent, self.voice.settings
+        return agent.realtime_audio_output_node(message.frames(), settings)
+
+    def next(
+        self, settings: ModelSettings, refreshed: Callable[[llm.ChatContext, Told], llm.ChatContext]
+    ) -> RealtimeReply:
+        following = self._after_tools(replace(self.voice, settings=settings))
+        following.modality = self.modality
+        return following
+
+    # Its end.
+
+    def stop(self) -> None:
+        """It is over: the model need not go on with it. May be called again."""
+        if not self._stopped:
+            self._stopped = True
+            if not self.response.over:
+                self.link.interrupt()
+
+    def settled(self, step: Step) -> None:
+        """It was cut, and this is what was heard of it: the model is told."""
+        if self._settled:
+            return
+        self._settled = True
+        heard = step.playout.heard if step.playout else 0
+        rate = step.ledger.rate
+        for message, text in zip(self.response.messages, self._texts(step), strict=True):
+            if message.begin is None or heard <= message.begin:
+                self.link.forget(message.id)
+            elif message.end is None or heard < message.end:
+                milliseconds = MILLISECONDS * (heard - message.begin) // rate
+                self.link.truncate(message.id, message.spoken, milliseconds, text)
+
+    def messages(self, step: Step) -> list[tuple[str, str]]:
+        """What history gets of it: for each of the model's messages, its name and its text."""
+        texts = self._texts(step)
+        named = [(m.id, text) for m, text in zip(self.response.messages, texts, strict=True)]
+        return named or super().messages(step)
+
+    def _texts(self, step: Step) -> list[str]:
+        """What was heard of each of the model's messages."""
+        said, begun = step.said(), [m for m in self.response.messages if m.begin is not None]
+        begins = [len("".join(step.ledger.written[: m.chunk])) for m in begun]
+        ends = [*begins[1:], len(said)]
+        texts = [said[begin:end] for begin, end in zip(begins, ends, strict=True)]
+        return texts + [""] * (len(self.response.messages) - len(texts))
+
+
+class _Either:
+    """A chunker for text that has sound of its own, or a voice's; which of them, the text tells."""
+
+    def __init__(self, source: RealtimeReply) -> None:
+        self._source = source
+        self._inner: Chunker | None = None
+
+    def push(self, text: str, now: float) -> None:
+        if self._inner is None:
+            spoken = self._source._spoken
+            self._inner = Uncut() if spoken else self._source.voice.chunker()
+        self._inner.push(text, now)
+
+    def flush(self) -> None:
+        if self._inner is not None:
+            self._inner.flush()
+
+    def take(self, now: float, slack: float) -> str | None:
+        return self._inner.take(now, slack) if self._inner is not None else None
+
+    def wait(self, now: float, slack: float) -> float | None:
+        return self._inner.wait(now, slack) if self._inner is not None else None
+
+
+async def _first(written: AsyncIterator[str]) -> list[str]:
+    """The first text, if there is one."""
+    try:
+        return [await anext(written)]
+    except StopAsyncIteration:
+        return []
+
+
+async def _read(first: asyncio.Task[list[str]], written: AsyncIterator[str]) -> list[str]:
+    """Read texts that no voice waits for, so that they count as handed out."""
+    await first
+    return [text async for text in written]
+
+
+async def _chained(
+    first: asyncio.Task[list[str]], written: AsyncIterator[str]
+) -> AsyncGenerator[str, None]:
+    for text in await first:
+        yield text
+        async for following in written:
+            yield following

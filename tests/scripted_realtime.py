@@ -1,0 +1,404 @@
+"""A realtime model on the virtual clock, behind LiveKit's base classes, with exact times.
+
+It answers with `replies` in order, in the sound of a `Voice`, whose samples say which word they
+are of. It hears the simulated caller: his voice as its own detector does, and his words. It keeps
+a conversation of its own, and refuses what a real server refuses: two responses at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from livekit import rtc
+from livekit.agents import NOT_GIVEN, NotGivenOr, llm, metrics, vad
+from livekit.agents.stt import SpeechEvent, SpeechEventType
+from livekit.agents.types import TimedString
+from livekit.agents.utils import aio
+
+from antiphon import Agent, ModelSettings
+from antiphon.simulate import Calls, Voice
+from antiphon.simulated_caller import listened_to
+from tests.scripted import Call, stories
+
+Answer = str | Calls | list[str]  # a list: several messages in one response
+
+
+@dataclass
+class Pace:
+    """How quickly it is, in seconds."""
+
+    created: float = 0.15  # from the question to the response
+    first: float = 0.1  # and to its first word
+    endpoint: float = 0.3  # of silence, where it ends turns itself
+    transcribed: float = 0.0  # later than the simulated recogniser
+
+
+def able(**more: bool) -> llm.RealtimeCapabilities:
+    """What OpenAI's can, but for what is said."""
+    names = {each.name for each in fields(llm.RealtimeCapabilities)}
+    assert more.keys() <= names, more
+    can = dict.fromkeys(names, True) | {
+        "auto_tool_reply_generation": False,
+        "supports_overlapping_speech": False,
+        "supports_say": False,
+    }
+    return llm.RealtimeCapabilities(**{**can, **more})
+
+
+class ScriptedRealtime(llm.RealtimeModel):
+    """`sessions` are those that were made, the last of them the one in use."""
+
+    def __init__(
+        self,
+        replies: Iterable[Answer],
+        voice: Voice | None = None,
+        *,
+        pace: Pace | None = None,
+        timed: bool = True,
+        **can: bool,
+    ) -> None:
+        super().__init__(capabilities=able(**can))
+        self.replies = iter(replies)
+        self.voice = voice or Voice()
+        self.pace = pace or Pace()
+        self.timed = timed
+        self.sessions: list[ScriptedSession] = []
+        self.refuses: Callable[[], Exception | None] = lambda: None  # a request for a reply
+
+    @property
+    def model(self) -> str:
+        return "scripted-realtime"
+
+    @property
+    def provider(self) -> str:
+        return "tests"
+
+    def session(self, *, turn_detection_disabled: bool = False) -> ScriptedSession:
+        self.sessions.append(ScriptedSession(self, detects=not turn_detection_disabled))
+        return self.sessions[-1]
+
+    async def aclose(self) -> None:
+        pass
+
+
+@dataclass
+class Generating:
+    """A response while it comes."""
+
+    event: llm.GenerationCreatedEvent
+    messages: aio.Chan[llm.MessageGeneration] = field(default_factory=aio.Chan)
+    calls: aio.Chan[llm.FunctionCall] = field(default_factory=aio.Chan)
+    open: list[aio.Chan[Any]] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+
+    def end(self) -> None:
+        for channel in [*self.open, self.messages, self.calls]:
+            channel.close()
+
+
+class ScriptedSession(llm.RealtimeSession[Any]):
+    """`heard` is what it was told, in order: the names of the calls, with what matters of each."""
+
+    def __init__(self, model: ScriptedRealtime, *, detects: bool) -> None:
+        super().__init__(model)
+        self.scripted = model
+        self.detects = detects and model.capabilities.turn_detection
+        self.heard: list[tuple[Any, ...]] = []
+        self.closed = False
+        self.instructions = ""
+        self.frames: list[rtc.AudioFrame] = []
+        self.pictures: list[rtc.VideoFrame] = []
+        self.active: Generating | None = None
+        self._context = llm.ChatContext.empty()
+        self._tools = llm.ToolContext.empty()
+        self._ids = itertools.count(1)
+        self._item = self._name("user")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ending: asyncio.TimerHandle | None = None
+        caller = listened_to()
+        if self.detects:
+            self._run(self._detect(caller.detector()))
+        if model.capabilities.user_transcription:
+            self._run(self._recognise(caller.speech))
+
+    def _name(self, what: str) -> str:
+        return f"{what}_{next(self._ids)}_{len(self.scripted.sessions)}"
+
+    def _run(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # What it hears.
+
+    async def _detect(self, edges: asyncio.Queue[vad.VADEvent]) -> None:
+        while True:
+            edge = await edges.get()
+            if self._ending is not None:
+                self._ending.cancel()
+                self._ending = None
+            if edge.type is vad.VADEventType.START_OF_SPEECH:
+                if not self.capabilities.supports_overlapping_speech:
+                    self._cancel()
+                self.emit("input_speech_started", llm.InputSpeechStartedEvent())
+            else:
+                told = self.capabilities.user_transcription
+                stopped = llm.InputSpeechStoppedEvent(user_transcription_enabled=told)
+                self.emit("input_speech_stopped", stopped)
+                loop, wait = asyncio.get_running_loop(), self.scripted.pace.endpoint
+                self._ending = loop.call_later(wait, self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._ending = None
+        self._commit()
+        self._cancel()
+        self._run(self._respond(None))
+
+    async def _recognise(self, speech: asyncio.Queue[Any]) -> None:
+        while True:
+            event = await speech.get()
+            final = event.type is SpeechEventType.FINAL_TRANSCRIPT
+            self._run(self._transcribe(event.alternatives[0].text, self._item, final))
+
+    async def _transcribe(self, text: str, item: str, final: bool) -> None:
+        await asyncio.sleep(self.scripted.pace.transcribed)
+        told = llm.InputTranscriptionCompleted(item_id=item, transcript=text, is_final=final)
+        self.emit("input_audio_transcription_completed", told)
+
+    def _commit(self) -> None:
+        self._add(llm.ChatMessage(id=self._item, role="user", content=[]))
+        self._item = self._name("user")
+
+    def _add(self, item: llm.ChatItem) -> None:
+        before = self._context.items[-1].id if self._context.items else None
+        self._context.items.append(item)
+        self.emit("remote_item_added", llm.RemoteItemAddedEvent(before, item))
+
+    # What it says.
+
+    async def _respond(
+        self, asked: asyncio.Future[llm.GenerationCreatedEvent] | None, said: str | None = None
+    ) -> None:
+        await asyncio.sleep(self.scripted.pace.created)
+        if asked is not None and asked.done():
+            return
+        refusal = self.scripted.refuses()
+        if refusal is None and self.active is not None:
+            refusal = llm.RealtimeError("conversation_already_has_active_response")
+        if refusal is not None:
+            if asked is not None:
+                asked.set_exception(refusal)
+            return
+        self.active = now = self._begin(user_initiated=asked is not None)
+        if asked is not None:
+            asked.set_result(now.event)
+        self.emit("generation_created", now.event)
+        answer = said if said is not None else next(self.scripted.replies)
+        now.task = self._run(self._generate(now, answer))
+
+    def _begin(self, *, user_initiated: bool) -> Generating:
+        messages: aio.Chan[llm.MessageGeneration] = aio.Chan()
+        calls: aio.Chan[llm.FunctionCall] = aio.Chan()
+        event = llm.GenerationCreatedEvent(messages, calls, user_initiated, self._name("response"))
+        return Generating(event, messages, calls)
+
+    async def _generate(self, now: Generating, answer: Answer) -> None:
+        await asyncio.sleep(self.scripted.pace.first)
+        texts = [answer.text] if isinstance(answer, Calls) else answer
+        for text in [texts] if isinstance(texts, str) else texts:
+            if text:
+                await self._message(now, text)
+        for tool, arguments in answer.tools if isinstance(answer, Calls) else ():
+            name, given = self._name("call"), json.dumps(arguments)
+            call = llm.FunctionCall(id=self._name("item"), call_id=name, name=tool, arguments=given)
+            self._add(call)
+            now.calls.send_nowait(call)
+        self._over(now, cancelled=False)
+
+    async def _message(self, now: Generating, text: str) -> None:
+        spoken = self.capabilities.audio_output
+        words: aio.Chan[str] = aio.Chan()
+        sound: aio.Chan[rtc.AudioFrame] = aio.Chan()
+        now.open = [words, sound]
+        name = self._name("message")
+        modalities: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        modalities.set_result(["audio", "text"] if spoken else ["text"])
+        self._add(llm.ChatMessage(id=name, role="assistant", content=[text]))
+        now.messages.send_nowait(llm.MessageGeneration(name, words, sound, modalities))
+        voice, at = self.scripted.voice, 0.0
+        frames = voice.frames(text) if spoken else [None] * len(text.split())
+        for word, frame in zip(text.split(), frames, strict=True):
+            timed = spoken and self.scripted.timed
+            told = TimedString(word + " ", start_time=at) if timed else word + " "
+            words.send_nowait(told)
+            lasts = 0.08
+            if frame is not None:
+                frame.userdata.clear()
+                sound.send_nowait(frame)
+                lasts = frame.duration
+            at += lasts
+            await asyncio.sleep(lasts / voice.speed)
+        words.close()
+        sound.close()
+
+    def _cancel(self) -> None:
+        if (now := self.active) is not None:
+            if now.task is not None:
+                now.task.cancel()
+            self._over(now, cancelled=True)
+
+    def _over(self, now: Generating, *, cancelled: bool) -> None:
+        now.end()
+        self.active = None
+        used = metrics.RealtimeModelMetrics(
+            label=self.scripted.label,
+            request_id=now.event.response_id or "",
+            timestamp=0.0,
+            cancelled=cancelled,
+            input_tokens=10,
+            output_tokens=20,
+            total_tokens=30,
+            input_token_details=metrics.RealtimeModelMetrics.InputTokenDetails(audio_tokens=10),
+            output_token_details=metrics.RealtimeModelMetrics.OutputTokenDetails(audio_tokens=20),
+        )
+        self.emit("metrics_collected", used)
+
+    # LiveKit's interface.
+
+    @property
+    def chat_ctx(self) -> llm.ChatContext:
+        return self._context.copy()
+
+    @property
+    def tools(self) -> llm.ToolContext:
+        return self._tools.copy()
+
+    async def update_instructions(self, instructions: str) -> None:
+        self.heard.append(("instructions", instructions))
+        self.instructions = instructions
+
+    async def update_chat_ctx(self, chat_ctx: llm.ChatContext) -> None:
+        await asyncio.sleep(0.02)
+        before = {item.id for item in self._context.items}
+        self._context = chat_ctx.copy()
+        new = [item for item in chat_ctx.items if item.id not in before]
+        gone = before - {item.id for item in chat_ctx.items}
+        self.heard.append(("context", [item.id for item in new], sorted(gone)))
+        outputs = [item for item in new if item.type == "function_call_output"]
+        if outputs and self.capabilities.auto_tool_reply_generation:
+            self._run(self._respond(None))
+
+    async def update_tools(self, tools: list[llm.Tool]) -> None:
+        self.heard.append(("tools", sorted(tool.id for tool in tools)))
+        self._tools = llm.ToolContext(tools)
+
+    def update_options(self, *, tool_choice: NotGivenOr[llm.ToolChoice | None] = NOT_GIVEN) -> None:
+        self.heard.append(("options", tool_choice))
+
+    def push_audio(self, frame: rtc.AudioFrame) -> None:
+        self.frames.append(frame)
+
+    def push_video(self, frame: rtc.VideoFrame) -> None:
+        self.pictures.append(frame)
+
+    def generate_reply(
+        self,
+        *,
+        instructions: NotGivenOr[str] = NOT_GIVEN,
+        tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
+        tools: NotGivenOr[list[llm.Tool]] = NOT_GIVEN,
+    ) -> asyncio.Future[llm.GenerationCreatedEvent]:
+        names = [tool.id for tool in tools] if isinstance(tools, list) else tools
+        self.heard.append(("reply", instructions, tool_choice, names))
+        asked: asyncio.Future[llm.GenerationCreatedEvent]
+        asked = asyncio.get_running_loop().create_future()
+        self._run(self._respond(asked))
+        return asked
+
+    def say(self, text: Any) -> asyncio.Future[llm.GenerationCreatedEvent]:
+        self.heard.append(("say", text))
+        asked: asyncio.Future[llm.GenerationCreatedEvent]
+        asked = asyncio.get_running_loop().create_future()
+        self._run(self._respond(asked, text))
+        return asked
+
+    def commit_audio(self) -> None:
+        self.heard.append(("commit",))
+        self._commit()
+
+    def clear_audio(self) -> None:
+        self.heard.append(("clear",))
+
+    def start_user_activity(self) -> None:
+        self.heard.append(("activity",))
+
+    def interrupt(self) -> None:
+        self.heard.append(("interrupt",))
+        self._cancel()
+
+    def truncate(
+        self,
+        *,
+        message_id: str,
+        modalities: list[Any],
+        audio_end_ms: int,
+        audio_transcript: NotGivenOr[str] = NOT_GIVEN,
+    ) -> None:
+        self.heard.append(("truncate", message_id, audio_end_ms, audio_transcript))
+        item = self._context.get_by_id(message_id)
+        if isinstance(item, llm.ChatMessage):
+            item.content = [str(audio_transcript)]
+
+    async def aclose(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        self._cancel()
+        for task in list(self._tasks):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self.closed = True
+
+
+class Beside(Agent):
+    """An agent with a realtime model, and a recogniser beside it."""
+
+    def __init__(self, call: Call, model: ScriptedRealtime) -> None:
+        super().__init__(instructions="Answer.", llm=model)
+        self.caller = call.caller
+
+    async def stt_node(
+        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+    ) -> AsyncGenerator[SpeechEvent, None]:
+        while True:
+            yield await self.caller.speech.get()
+
+
+def its_turns(call: Call) -> Agent:
+    """The model ends the user's turns, and its word is law."""
+    return Agent(instructions="Answer.", llm=ScriptedRealtime(stories(), call.voice))
+
+
+def our_turns(call: Call) -> Agent:
+    """The session ends them, by the sound alone: only the model hears words."""
+    model = ScriptedRealtime(stories(), call.voice, turn_detection=False)
+    return Agent(instructions="Answer.", llm=model)
+
+
+def our_words(call: Call) -> Agent:
+    """The session ends them, by the words of a recogniser beside the model."""
+    can = {"turn_detection": False, "user_transcription": False}
+    return Beside(call, ScriptedRealtime(stories(), call.voice, **can))
+
+
+def model_of(call: Call) -> ScriptedRealtime:
+    model = call.agent.llm
+    assert isinstance(model, ScriptedRealtime)
+    return model
