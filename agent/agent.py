@@ -296,9 +296,10 @@ class Agent(InCharge, session_options.OptionsOfAgent):
             tools: list[llms.Tool],
             model_settings: ModelSettings,
         ) -> AsyncGenerator[llms.ChatChunk | str | FlushSentinel, None]:
-            engine = _given(cast("models.Mind | None", agent.llm), "llm", agent)
-            if isinstance(engine, llms.RealtimeModel):
+            model = agent.llm
+            if isinstance(model, llms.RealtimeModel):
                 raise UsageError(f"llm_node of {agent.id}: its model is spoken to, and has no node")
+            engine = _given(model, "llm", agent)
             options = agent.session.conn_options.llm_conn_options
             return lend(llm_nodes.chat(engine, chat_ctx, tools, model_settings, options))
 

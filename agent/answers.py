@@ -110,9 +110,9 @@ class Answers:
         amd = self._conversation.session.amd
         if amd is not None and amd.takes_turns:
             commit = replace(commit, answer=False)
-        commit = self._conversation.realtime.committed(commit)
+        commit = self._conversation.realtime.ears.committed(commit)
         turn = Turn(self._conversation.next_turn(), self._message(commit), commit)
-        self._conversation.realtime.has_heard(turn.message, turn.number)
+        self._conversation.realtime.ears.has_heard(turn.message, turn.number)
         if commit.answer and self.agent.answers_user:
             self._conversation.speaking.give_way()
         if not self.agent.answers_user:

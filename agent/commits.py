@@ -30,7 +30,7 @@ class Commits:
         if silence and not talk.hearing.attached:
             talk.hearing.quiet(silence)
         self._waiting.append(committed)
-        talk.realtime.asked_for()
+        talk.realtime.ears.asked_for()
         talk.observe(o.CommitNow(timeout, answer))
         return committed
 

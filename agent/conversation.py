@@ -179,7 +179,7 @@ class Conversation(Stirring):
             self.overlap.note(decision)
             committed = known(decision.text) if isinstance(decision, o.Commit) else committed
         self.end_of_turn.note(seen)
-        self.realtime.note(seen)
+        self.realtime.ears.note(seen)
         if not self.machine.committing:
             self.commits.settle(committed)
 
@@ -192,7 +192,7 @@ class Conversation(Stirring):
             case o.Commit():
                 self.answers.commit(decision)
             case o.Keep():
-                self.realtime.kept()
+                self.realtime.ears.kept()
                 if text := known(decision.text):
                     self.write(self.memory.user_message(text), self.agent)
             case o.Pause() | o.Resume() | o.Cut():

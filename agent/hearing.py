@@ -254,7 +254,7 @@ class Hearing:
     def _words(self, text: str, *, final: bool, language: str | None) -> None:
         conversation, text = self._conversation, whole(text)
         if conversation.realtime.detecting:
-            conversation.realtime.words(text, final=final)
+            conversation.realtime.ears.words(text, final=final)
         else:
             conversation.transcribed(text, final=final, language=language)
             answers = conversation.speaking.invites_answer()

@@ -3,9 +3,7 @@
 While the agent in charge has one, the model hears the user's audio itself. Who ends the user's
 turns is settled by its capabilities and the options (`detects`): the model's own detector, whose
 word is law, or ours, which commits the audio and asks for a reply. Either way the turn machine
-decides by the same observations as ever; where nobody but the model hears the words, it is given a
-stand-in for them (`unheard`). What the user said then comes late, and is written where the turn
-began.
+decides, by the same observations as ever.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ import asyncio
 import logging
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from livekit.agents import NOT_GIVEN, CloseReason, ErrorEvent, NotGivenOr, llm
 
@@ -23,11 +21,9 @@ from antiphon.options import listener
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import NodeTimeout, UsageError
 from antiphon.pipeline.observations import Kind
-from antiphon.pipeline.turn_table import Floor
+from antiphon.realtime_ears import RealtimeEars, recognised
 from antiphon.realtime_link import LAST, LIMIT, Link, Wish
 from antiphon.realtime_reply import RealtimeReply
-from antiphon.realtime_turns import HeardTurns
-from antiphon.unheard import known, stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,8 +39,6 @@ if TYPE_CHECKING:
     from antiphon.sources import Voice
 
 logger = logging.getLogger("antiphon.realtime")
-
-LASTS: Final = 0.5  # seconds of voice over a reply that are words and no cough, where nobody knows
 
 
 def model_of(agent: Agent) -> llm.RealtimeModel | None:
@@ -62,14 +56,9 @@ def detects(agent: Agent, options: Options) -> bool:
     return not (ours and model.capabilities.can_disable_turn_detection)
 
 
-def _recognised(agent: Agent) -> bool:
-    """Somebody beside the model hears words."""
-    return agent.stt is not None or agent.overrides("stt_node")
-
-
 class Realtime:
-    """Mutable state: the link to the model; the voice that is heard, or was heard last; the turns;
-    the one that the model is about to answer; the reply for which it speaks by itself."""
+    """Mutable state: the link to the model, who ends turns, and the reply for which the model
+    speaks by itself."""
 
     def __init__(self, conversation: Conversation, scope: Scope) -> None:
         self.link: Link | None = None
@@ -77,18 +66,11 @@ class Realtime:
         self._scope = scope
         self._loop = asyncio.get_running_loop()
         self._detects = False
-        self._number = 0
-        self._voice_at: float | None = None
-        self._lasting: asyncio.TimerHandle | None = None
-        self._turns = HeardTurns()
+        self.ears = RealtimeEars(conversation, self)
         self._expected: asyncio.Future[llm.GenerationCreatedEvent] | None = None
-        self._turn: int | None = None  # committed, and not answered yet
         self._handlers: dict[str, Callable[..., None]] = {
-            "input_speech_started": self._on_started,
-            "input_speech_stopped": self._on_stopped,
-            "input_audio_transcription_completed": self._on_transcript,
+            **self.ears.handlers,
             "generation_created": self._on_generation,
-            "remote_item_added": self._on_item,
             "session_reconnected": self._on_reconnected,
             "metrics_collected": self._on_metrics,
             "error": self._on_error,
@@ -109,6 +91,11 @@ class Realtime:
             link.interrupt()
             link.clear()
         self._detects = detecting
+        if self._conversation.options["turn_detection"] == "realtime_llm" and not detecting:
+            logger.warning(
+                'turn_detection="realtime_llm": %s ends no turns; our detector and delays do',
+                "the agent has no realtime model, which" if model is None else model.model,
+            )
         if self.link is not None:
             self._tell(self.link, agent)
 
@@ -145,8 +132,7 @@ class Realtime:
             return None
         for name, handler in self._handlers.items():
             link.session.off(cast("Any", name), handler)
-        if self._lasting is not None:
-            self._lasting.cancel()
+        self.ears.quiet()
         return link.close()
 
     async def close(self) -> None:
@@ -202,153 +188,21 @@ class Realtime:
         return self.link.can.supports_say
 
     @property
-    def _overlaps(self) -> bool:
+    def overlaps(self) -> bool:
         """The model speaks while the user speaks, and decides itself when to yield."""
         return self.link is not None and self.link.can.supports_overlapping_speech
-
-    @property
-    def _alone(self) -> bool:
-        """Nobody but the model hears words."""
-        return self.link is not None and not _recognised(self._conversation.agent)
 
     def rules(self, rules: Rules, agent: Agent, options: Options) -> Rules:
         """Those of an agent with such a model. No reply of its is prepared on a guess."""
         model = model_of(agent)
         if model is None:
             return rules
-        words = rules.min_words if _recognised(agent) else 0
+        words = rules.min_words if recognised(agent) else 0
         rules = replace(rules, drafts=0, min_words=words)
         if detects(agent, options):
             overlaps = model.capabilities.supports_overlapping_speech
             rules = replace(rules, min_words=0, min_duration=0.0, manual=overlaps)
         return rules
-
-    def note(self, seen: o.Observation) -> None:
-        """What the turn machine was told matters to the model too."""
-        if self.link is not None and isinstance(seen, o.Gone | o.Working):
-            self.link.agree(self._conversation.agent.remembered)
-        if self.link is None or self._detects:
-            return
-        match seen:
-            case o.VoiceStarted():
-                self.link.stirs()
-                self._voice(seen.at)
-                if self._alone:
-                    lasts = max(self._loop.time(), seen.at + self._needed)
-                    self._lasting = self._loop.call_at(lasts, self._lasted)
-            case o.VoiceStopped() if self._voice_at is not None:
-                began, self._voice_at = self._voice_at, None
-                self._silent()
-                if self._alone and seen.at >= began + self._needed - 1e-6:
-                    self._hear(final=True)
-            case o.Clear():
-                self.link.clear()
-
-    @property
-    def _needed(self) -> float:
-        """Seconds of voice that are words."""
-        unheard = (Floor.FREE, Floor.WORKING, Floor.WAITING, Floor.STAYED)
-        return 0.0 if self._conversation.machine.floor in unheard else LASTS
-
-    def _voice(self, at: float) -> None:
-        self._silent()
-        self._voice_at = at
-        self._number += 1
-        self._turns.voice(at)
-
-    def _silent(self) -> None:
-        if self._lasting is not None:
-            self._lasting.cancel()
-            self._lasting = None
-
-    def _lasted(self) -> None:
-        self._lasting = None
-        self._hear(final=False)
-
-    def _hear(self, *, final: bool) -> None:
-        """There are words, and only the model knows which."""
-        self._conversation.observe(o.Transcript(stand_in(self._number), final))
-
-    def asked_for(self) -> None:
-        """The application ends the user's turn: there is one, whoever has heard it."""
-        if self._alone and not self._detects and not self._conversation.machine.text:
-            self._number += 1
-            self._hear(final=True)
-
-    def committed(self, commit: o.Commit) -> o.Commit:
-        """The user's turn is over, by our detector or the model's, which answers it itself."""
-        if self.link is None:
-            return commit
-        if not self._detects:
-            self.link.commit()
-        self._turns.over()
-        answer = commit.answer and not self._detects
-        return replace(commit, text=known(commit.text), answer=answer)
-
-    def has_heard(self, message: llm.ChatMessage, turn: int) -> None:
-        """The words of that turn, which the model knows as sound."""
-        self._turn = turn
-        if self.link is not None:
-            self.link.known.add(message.id)
-
-    def kept(self) -> None:
-        """The user has said something that is no turn."""
-        self._turns.drop()
-        if self.link is not None and not self._detects:
-            self.link.clear()
-
-    def words(self, text: str, *, final: bool, item: str | None = None, at: float = 0.0) -> None:
-        """What the user said, from a model that ends turns by itself, or tells it later. `at` is a
-        time of day, where it is known."""
-        talk, link = self._conversation, self.link
-        if link is None:
-            return
-        talk.transcribed(text, final=final, language=None)
-        talk.faults.understood()
-        if not (final and text.strip()):
-            return
-        began = self._turns.worded(item)
-        message = talk.memory.user_message(text.strip())
-        if item is not None:
-            message.id = item
-        if began is not None:
-            message.created_at = talk.memory.wall(began)
-        elif at:
-            message.created_at = min(at, message.created_at)
-        link.known.add(message.id)
-        talk.write(message, talk.agent)
-
-    # What the model reports.
-
-    def _on_started(self, _: object) -> None:
-        talk, now = self._conversation, self._loop.time()
-        if not self._detects:
-            return  # our detector has noticed, or will
-        self._voice(now)
-        talk.observe(o.VoiceStarted(now, answers=True))
-        if not self._overlaps:
-            self._hear(final=False)
-
-    def _on_stopped(self, _: object) -> None:
-        if not self._detects:
-            return
-        self._voice_at = None
-        self._conversation.observe(o.VoiceStopped(self._loop.time()))
-        if not self._overlaps:
-            self._hear(final=True)
-
-    def _on_transcript(self, event: llm.InputTranscriptionCompleted) -> None:
-        if self._alone:
-            at = event.turn_started_at or 0.0
-            self.words(event.transcript, final=event.is_final, item=event.item_id, at=at)
-
-    def _on_item(self, event: llm.RemoteItemAddedEvent) -> None:
-        item = event.item
-        if self.link is None or not isinstance(item, llm.ChatMessage) or item.role != "user":
-            return
-        if item.id not in self.link.known:
-            self.link.known.add(item.id)
-            self._turns.named(item.id)
 
     def _on_generation(self, event: llm.GenerationCreatedEvent) -> None:
         """The model answers by itself."""
@@ -363,7 +217,7 @@ class Realtime:
             return
         if self._detects and talk.machine.text:
             talk.observe(o.CommitNow())
-        turn, self._turn = self._turn, None
+        turn, self.ears.turn = self.ears.turn, None
         talk.states.hold()
         talk.speaking.give_way()
         talk.speaking.supersede()

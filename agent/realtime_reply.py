@@ -171,7 +171,7 @@ class RealtimeReply(Generated):
         """What was heard of each of the model's messages."""
         said, begun = step.said(), [m for m in self.response.messages if m.begin is not None]
         begins = [len("".join(step.ledger.written[: m.chunk])) for m in begun]
-        ends = [*begins[1:], len(said)]
+        ends = [*begins[1:], len(said)][: len(begins)]
         texts = [said[begin:end] for begin, end in zip(begins, ends, strict=True)]
         return texts + [""] * (len(self.response.messages) - len(texts))
 

@@ -37,5 +37,3 @@ class Unbuilt:
 def _asked_for(session: AgentSession[Any], agent: Agent, options: Options) -> Iterator[str]:
     if said(agent.expressive, session.expressive):
         yield "expressive=; the model is not told how to steer the voice"
-    if options["turn_detection"] == "realtime_llm":
-        yield 'turn_detection="realtime_llm"; the detector of speech and the delays decide'

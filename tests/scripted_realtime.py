@@ -11,44 +11,21 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
-from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from livekit import rtc
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm, metrics, vad
-from livekit.agents.stt import SpeechEvent, SpeechEventType
+from livekit.agents.stt import SpeechEventType
 from livekit.agents.types import TimedString
 from livekit.agents.utils import aio
 
-from antiphon import Agent, ModelSettings
 from antiphon.simulate import Calls, Voice
 from antiphon.simulated_caller import listened_to
-from tests.scripted import Call, stories
+from tests.scripted_response import Answer, Generating, Pace, able
 
-Answer = str | Calls | list[str]  # a list: several messages in one response
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
-
-@dataclass
-class Pace:
-    """How quickly it is, in seconds."""
-
-    created: float = 0.15  # from the question to the response
-    first: float = 0.1  # and to its first word
-    endpoint: float = 0.3  # of silence, where it ends turns itself
-    transcribed: float = 0.0  # later than the simulated recogniser
-
-
-def able(**more: bool) -> llm.RealtimeCapabilities:
-    """What OpenAI's can, but for what is said."""
-    names = {each.name for each in fields(llm.RealtimeCapabilities)}
-    assert more.keys() <= names, more
-    can = dict.fromkeys(names, True) | {
-        "auto_tool_reply_generation": False,
-        "supports_overlapping_speech": False,
-        "supports_say": False,
-    }
-    return llm.RealtimeCapabilities(**{**can, **more})
+    from livekit import rtc
 
 
 class ScriptedRealtime(llm.RealtimeModel):
@@ -85,21 +62,6 @@ class ScriptedRealtime(llm.RealtimeModel):
 
     async def aclose(self) -> None:
         pass
-
-
-@dataclass
-class Generating:
-    """A response while it comes."""
-
-    event: llm.GenerationCreatedEvent
-    messages: aio.Chan[llm.MessageGeneration] = field(default_factory=aio.Chan)
-    calls: aio.Chan[llm.FunctionCall] = field(default_factory=aio.Chan)
-    open: list[aio.Chan[Any]] = field(default_factory=list)
-    task: asyncio.Task[None] | None = None
-
-    def end(self) -> None:
-        for channel in [*self.open, self.messages, self.calls]:
-            channel.close()
 
 
 class ScriptedSession(llm.RealtimeSession[Any]):
@@ -365,40 +327,3 @@ class ScriptedSession(llm.RealtimeSession[Any]):
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self.closed = True
-
-
-class Beside(Agent):
-    """An agent with a realtime model, and a recogniser beside it."""
-
-    def __init__(self, call: Call, model: ScriptedRealtime) -> None:
-        super().__init__(instructions="Answer.", llm=model)
-        self.caller = call.caller
-
-    async def stt_node(
-        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
-    ) -> AsyncGenerator[SpeechEvent, None]:
-        while True:
-            yield await self.caller.speech.get()
-
-
-def its_turns(call: Call) -> Agent:
-    """The model ends the user's turns, and its word is law."""
-    return Agent(instructions="Answer.", llm=ScriptedRealtime(stories(), call.voice))
-
-
-def our_turns(call: Call) -> Agent:
-    """The session ends them, by the sound alone: only the model hears words."""
-    model = ScriptedRealtime(stories(), call.voice, turn_detection=False)
-    return Agent(instructions="Answer.", llm=model)
-
-
-def our_words(call: Call) -> Agent:
-    """The session ends them, by the words of a recogniser beside the model."""
-    can = {"turn_detection": False, "user_transcription": False}
-    return Beside(call, ScriptedRealtime(stories(), call.voice, **can))
-
-
-def model_of(call: Call) -> ScriptedRealtime:
-    model = call.agent.llm
-    assert isinstance(model, ScriptedRealtime)
-    return model

@@ -83,7 +83,7 @@ MODELS: list[tuple[dict[str, Any], str]] = [
     ({"stt": object()}, 'write STT, "provider/model", or "local/…"'),
     ({"llm": b"local/brain"}, 'write LLM, "provider/model"'),
     ({"stt": types.ModuleType("plugins.deepgram")}, r"a module; write stt=deepgram\.STT\(…\)"),
-    ({"llm": Realtime()}, "realtime models have no place here yet"),
+    ({"stt": Realtime()}, "for another slot; write it as llm="),
     ({"llm": "brain"}, "llm='brain' names no model: write \"provider/model\""),
     ({"vad": "silero"}, 'the built-in one is "local/webrtcvad"'),
 ]

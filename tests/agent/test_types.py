@@ -127,7 +127,7 @@ async def entrypoint(ctx: JobContext) -> None:
     session = AgentSession[Order](userdata=Order([]), turn_handling=turns, tools=[closing_time])
     assert_type(session.userdata, Order)
     assert_type(session.userdata.dishes, list[str])
-    assert_type(session.llm, llm.LLM[Any] | None)
+    assert_type(session.llm, llm.LLM[Any] | llm.RealtimeModel | None)
     assert_type(session.vad, vad.VAD | None)
     assert_type(session.tts, tts.TTS[Any] | None)
     assert_type(session.current_agent, Agent)

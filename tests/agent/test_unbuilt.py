@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
 ASKED: list[tuple[str, dict[str, Any]]] = [
     ("expressive", {"expressive": True}),
-    ("realtime_llm", {"turn_handling": {"turn_detection": "realtime_llm"}}),
 ]
 
 

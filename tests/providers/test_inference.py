@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from livekit.agents import inference as livekits
+from livekit.agents import llm
 
 from antiphon import AgentSession, ChatContext, UsageError, inference
 from antiphon.conformance import Provider, gateway
@@ -150,8 +151,11 @@ def test_a_model_that_is_new_goes_through_with_one_warning(
 
 
 def test_a_realtime_name_is_not_taken_for_a_text_model() -> None:
-    with pytest.raises(UsageError, match="realtime"):
-        AgentSession(llm="openai/gpt-realtime")
+    session: AgentSession[Any] = AgentSession(llm="openai/gpt-realtime")
+    assert isinstance(session.llm, llm.RealtimeModel)
+    assert session.llm.model == "openai/gpt-realtime"
+    duplex: AgentSession[Any] = AgentSession(llm="openai/gpt-live-1")
+    assert isinstance(duplex.llm, llm.DuplexRealtimeAdapter)
 
 
 @pytest.mark.parametrize("missing", ["LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"])

@@ -1,0 +1,196 @@
+"""What the user says to a realtime model: turns told to the turn machine, words told to history.
+
+Nobody but the model may hear the words. The turn machine is given a stand-in for them then: over a
+reply that is heard, of a voice that is too long for a cough, else of any. What the model makes of
+them comes late, and is written where the turn began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from livekit.agents import llm
+
+from antiphon.pipeline import observations as o
+from antiphon.pipeline.turn_table import Floor
+from antiphon.realtime_turns import HeardTurns
+from antiphon.unheard import known, stand_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from antiphon.agent import Agent
+    from antiphon.conversation import Conversation
+    from antiphon.realtime import Realtime
+
+MOMENT: Final = 1e-6  # seconds that are none
+LASTS: Final = 0.5  # seconds of voice over a reply that are words and no cough, where nobody knows
+
+
+def recognised(agent: Agent) -> bool:
+    """Somebody beside the model hears words."""
+    return agent.stt is not None or agent.overrides("stt_node")
+
+
+class RealtimeEars:
+    """Mutable state: the voice that is heard, or was heard last; the turns; the last one, until it
+    is answered."""
+
+    def __init__(self, conversation: Conversation, seat: Realtime) -> None:
+        self.turn: int | None = None  # committed, and not answered yet
+        self._conversation = conversation
+        self._seat = seat
+        self._loop = asyncio.get_running_loop()
+        self._number = 0
+        self._voice_at: float | None = None
+        self._lasting: asyncio.TimerHandle | None = None
+        self._turns = HeardTurns()
+        self.handlers: dict[str, Callable[..., None]] = {
+            "input_speech_started": self._on_started,
+            "input_speech_stopped": self._on_stopped,
+            "input_audio_transcription_completed": self._on_transcript,
+            "remote_item_added": self._on_item,
+        }
+
+    def note(self, seen: o.Observation) -> None:
+        """What the turn machine was told matters to the model too."""
+        link = self._seat.link
+        if link is not None and isinstance(seen, o.Gone | o.Working):
+            link.agree(self._conversation.agent.remembered)
+        if link is None or self._seat.detecting:
+            return
+        match seen:
+            case o.VoiceStarted():
+                link.stirs()
+                self._voice(seen.at)
+                if self._alone:
+                    lasts = max(self._loop.time(), seen.at + self._needed)
+                    self._lasting = self._loop.call_at(lasts, self._lasted)
+            case o.VoiceStopped() if self._voice_at is not None:
+                began, self._voice_at = self._voice_at, None
+                self._silent()
+                if self._alone and seen.at >= began + self._needed - MOMENT:
+                    self._hear(final=True)
+                elif self._alone and not self._conversation.machine.text:
+                    self._turns.drop()  # a cough
+            case o.Clear():
+                self._turns.drop()
+                link.clear()
+
+    @property
+    def _needed(self) -> float:
+        """Seconds of voice that are words."""
+        unheard = (Floor.FREE, Floor.WORKING, Floor.WAITING, Floor.STAYED)
+        return 0.0 if self._conversation.machine.floor in unheard else LASTS
+
+    def _voice(self, at: float) -> None:
+        self._silent()
+        self._voice_at = at
+        self._number += 1
+        self._turns.voice(at)
+
+    def _silent(self) -> None:
+        if self._lasting is not None:
+            self._lasting.cancel()
+            self._lasting = None
+
+    def _lasted(self) -> None:
+        self._lasting = None
+        self._hear(final=False)
+
+    def _hear(self, *, final: bool) -> None:
+        """There are words, and only the model knows which."""
+        self._conversation.observe(o.Transcript(stand_in(self._number), final))
+
+    def asked_for(self) -> None:
+        """The application ends the user's turn: there is one, whoever has heard it."""
+        if self._alone and not self._seat.detecting and not self._conversation.machine.text:
+            self._number += 1
+            self._hear(final=True)
+
+    def committed(self, commit: o.Commit) -> o.Commit:
+        """The user's turn is over, by our detector or the model's, which answers it itself."""
+        link, detects = self._seat.link, self._seat.detecting
+        if link is None:
+            return commit
+        if not detects:
+            link.commit()
+        self._turns.over()
+        answer = commit.answer and not detects
+        return replace(commit, text=known(commit.text), answer=answer)
+
+    def has_heard(self, message: llm.ChatMessage, turn: int) -> None:
+        """The words of that turn, which the model knows as sound."""
+        self.turn = turn
+        if self._seat.link is not None:
+            self._seat.link.known.add(message.id)
+
+    def kept(self) -> None:
+        """The user has said something that is no turn."""
+        self._turns.drop()
+        if self._seat.link is not None and not self._seat.detecting:
+            self._seat.link.clear()
+
+    @property
+    def _alone(self) -> bool:
+        """Nobody but the model hears words."""
+        return self._seat.link is not None and not recognised(self._conversation.agent)
+
+    def words(self, text: str, *, final: bool, item: str | None = None, at: float = 0.0) -> None:
+        """What the user said, from a model that ends turns by itself, or tells it later. `at` is a
+        time of day, where it is known."""
+        talk, link = self._conversation, self._seat.link
+        if link is None:
+            return
+        talk.transcribed(text, final=final, language=None)
+        talk.faults.understood()
+        if not (final and text.strip()):
+            return
+        began = self._turns.worded(item)
+        message = talk.memory.user_message(text.strip())
+        if item is not None:
+            message.id = item
+        if began is not None:
+            message.created_at = talk.memory.wall(began)
+        elif at:
+            message.created_at = min(at, message.created_at)
+        link.known.add(message.id)
+        talk.write(message, talk.agent)
+
+    def quiet(self) -> None:
+        """Nobody listens any more."""
+        self._silent()
+
+    # What the model reports.
+
+    def _on_started(self, _: object) -> None:
+        talk, now = self._conversation, self._loop.time()
+        if not self._seat.detecting:
+            return  # our detector has noticed, or will
+        self._voice(now)
+        talk.observe(o.VoiceStarted(now, answers=True))
+        if not self._seat.overlaps:
+            self._hear(final=False)
+
+    def _on_stopped(self, _: object) -> None:
+        if not self._seat.detecting:
+            return
+        self._voice_at = None
+        self._conversation.observe(o.VoiceStopped(self._loop.time()))
+        if not self._seat.overlaps:
+            self._hear(final=True)
+
+    def _on_transcript(self, event: llm.InputTranscriptionCompleted) -> None:
+        if self._alone:
+            at = event.turn_started_at or 0.0
+            self.words(event.transcript, final=event.is_final, item=event.item_id, at=at)
+
+    def _on_item(self, event: llm.RemoteItemAddedEvent) -> None:
+        item, link = event.item, self._seat.link
+        if link is None or not isinstance(item, llm.ChatMessage) or item.role != "user":
+            return
+        if item.id not in link.known:
+            link.known.add(item.id)
+            self._turns.named(item.id)

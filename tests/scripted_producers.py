@@ -1,0 +1,52 @@
+"""Agents of the producers that there are, each for `tests.scripted.hold(agent=…)`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from antiphon import Agent, ModelSettings
+from tests.scripted import Call, stories
+from tests.scripted_realtime import ScriptedRealtime
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable
+
+    from livekit import rtc
+    from livekit.agents.stt import SpeechEvent
+
+
+class Beside(Agent):
+    """An agent with a realtime model, and a recogniser beside it."""
+
+    def __init__(self, call: Call, model: ScriptedRealtime) -> None:
+        super().__init__(instructions="Answer.", llm=model)
+        self.caller = call.caller
+
+    async def stt_node(
+        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
+    ) -> AsyncGenerator[SpeechEvent, None]:
+        while True:
+            yield await self.caller.speech.get()
+
+
+def its_turns(call: Call) -> Agent:
+    """The model ends the user's turns, and its word is law."""
+    return Agent(instructions="Answer.", llm=ScriptedRealtime(stories(), call.voice))
+
+
+def our_turns(call: Call) -> Agent:
+    """The session ends them, by the sound alone: only the model hears words."""
+    model = ScriptedRealtime(stories(), call.voice, turn_detection=False)
+    return Agent(instructions="Answer.", llm=model)
+
+
+def our_words(call: Call) -> Agent:
+    """The session ends them, by the words of a recogniser beside the model."""
+    can: dict[str, Any] = {"turn_detection": False, "user_transcription": False}
+    return Beside(call, ScriptedRealtime(stories(), call.voice, **can))
+
+
+def model_of(call: Call) -> ScriptedRealtime:
+    model = call.agent.llm
+    assert isinstance(model, ScriptedRealtime)
+    return model
