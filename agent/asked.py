@@ -51,8 +51,8 @@ def say(
         arguments.sound(audio)
     voice, kind = talk.speaking.voice(), talk.speaking.kind(Kind.SPEECH, allow_interruptions)
     source = Said(voice, text, name="say", remembered=remembered)
-    if audio is None and talk.realtime.speaks_for(voice.agent):
-        source = talk.realtime.reply(voice, "say", llm.ToolContext.empty(), say=text)
+    if audio is None and talk.realtime.mouth.speaks_for(voice.agent):
+        source = talk.realtime.mouth.reply(voice, "say", llm.ToolContext.empty(), say=text)
     talk.states.hold()
     if audio is not None:
         source = SaidAudio(voice, text, audio, name="say", remembered=remembered)

@@ -105,7 +105,6 @@ class Conversation(Stirring):
         if self.machine.user is User.CLOSED:
             return  # a task that was awaited unwinds; nobody is heard any more
         self.obey(agent)
-        self.realtime.follow(agent)
         self.hearing.follow(agent)
         self.usage.follow(agent.models_in_use)
 
@@ -113,6 +112,7 @@ class Conversation(Stirring):
         """Go by the options as they are now."""
         self.options = self._options(agent)
         self.overlap.follow()
+        self.realtime.follow(agent)
         self.machine.rules = self._rules(agent)
         self.line.gap = self.session.options.gap(agent)
         self.unbuilt.tell(self.session, agent, self.options)

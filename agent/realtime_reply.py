@@ -87,8 +87,9 @@ class RealtimeReply(Generated):
 
     def _take_name(self) -> None:
         """History has the reply by the name that the model has for it."""
-        if self.response.messages:
-            self.id = self.response.messages[0].id
+        if messages := self.response.messages:
+            self.id = messages[0].id
+            self.link.known.add(messages[-1].id)
 
     def chunker(self) -> Chunker:
         return _Either(self)
@@ -139,6 +140,11 @@ class RealtimeReply(Generated):
         return following
 
     # Its end.
+
+    @property
+    def stopped(self) -> bool:
+        """It was ended before its end."""
+        return self._stopped
 
     def stop(self) -> None:
         """It is over: the model need not go on with it. May be called again."""

@@ -90,13 +90,15 @@ def history(call: Call) -> Iterator[str]:
     Judged where the scripted voice says what is written, word for word.
     """
     began: dict[int, float] = {}
-    for record in call.records("audible", "message"):
-        reply = record.reply or 0
-        if record.kind == "audible":
-            began.setdefault(reply, record.t)
+    for (kind, reply, at), records in itertools.groupby(
+        call.records("audible", "message"),
+        lambda record: (record.kind, record.reply or 0, record.t),
+    ):
+        if kind == "audible":
+            began.setdefault(reply, at)
             continue
-        written = _words(str(record.detail["text"]))
-        heard = _spoken(call, began.pop(reply, record.t), record.t)
+        written = _words(" ".join(str(record.detail["text"]) for record in records))
+        heard = _spoken(call, began.pop(reply, at), at)
         if not (heard and written):
             continue
         due = list(range(heard[0], heard[0] + len(written)))

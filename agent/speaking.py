@@ -119,7 +119,7 @@ class Speaking:
         toolbox, realtime = self._conversation.tools, self._conversation.realtime
         tools = tools or toolbox.offered()
         if realtime.link is not None:
-            return realtime.reply(self.voice(settings), name, tools, instructions)
+            return realtime.mouth.reply(self.voice(settings), name, tools, instructions)
         return Generated(
             self.voice(settings),
             lambda: toolbox.prompt(context()),
@@ -159,6 +159,10 @@ class Speaking:
         return reply
 
     # Those there are.
+
+    def all(self) -> list[Reply]:
+        """Every one that lives."""
+        return list(self._replies)
 
     @property
     def made(self) -> int:

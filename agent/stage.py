@@ -71,6 +71,7 @@ class Stage:
             if said.strip() and source.remembered
         ]
         for message in messages:
+            message.interrupted &= message is messages[-1]  # those before it were heard out
             talk.speaking.handle(reply).added(message)
             talk.memory.write(message, source.voice.agent)
         if self.output is None or not reply.interrupted:

@@ -50,3 +50,8 @@ def model_of(call: Call) -> ScriptedRealtime:
     model = call.agent.llm
     assert isinstance(model, ScriptedRealtime)
     return model
+
+
+def told(call: Call, what: str) -> list[tuple[Any, ...]]:
+    """What the model was told of that kind, in its last session."""
+    return [entry for entry in model_of(call).sessions[-1].heard if entry[0] == what]

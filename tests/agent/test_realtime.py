@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from antiphon import Agent
 from tests.scripted import RATE, Call, at, check, cough, hold, stories, user
-from tests.scripted_producers import its_turns, model_of, our_turns, our_words
+from tests.scripted_producers import its_turns, model_of, our_turns, our_words, told
 from tests.scripted_realtime import ScriptedRealtime
 
 if TYPE_CHECKING:
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 
 PRODUCERS = pytest.mark.parametrize("agent", [its_turns, our_turns, our_words])
 OURS = pytest.mark.parametrize("agent", [our_turns, our_words])
-
-
-def told(call: Call, what: str) -> list[tuple[Any, ...]]:
-    """What the model was told of that kind, in its last session."""
-    return [entry for entry in model_of(call).sessions[-1].heard if entry[0] == what]
 
 
 @PRODUCERS

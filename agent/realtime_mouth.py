@@ -1,0 +1,203 @@
+"""What a realtime model says: replies asked for, replies of its own, replies said again.
+
+A model answers by itself where it ends the user's turns, and some also when their tools are done;
+else it is asked. What a failing connection breaks off is said anew on the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from livekit.agents import NOT_GIVEN, NotGivenOr, llm
+
+from antiphon.memory import rendered
+from antiphon.pipeline import observations as o
+from antiphon.pipeline.errors import NodeTimeout, UsageError
+from antiphon.pipeline.observations import Kind
+from antiphon.realtime_link import LIMIT, Link, Wish
+from antiphon.realtime_reply import RealtimeReply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from antiphon.agent import Agent
+    from antiphon.conversation import Conversation
+    from antiphon.memory import Told
+    from antiphon.pipeline.reply import Reply
+    from antiphon.realtime import Realtime
+    from antiphon.sources import Voice
+
+MOMENT: Final = 0.1  # seconds between two looks
+LATELY: Final = 30.0  # seconds after a failure in which a new connection mends it
+
+Coming = asyncio.Future[llm.GenerationCreatedEvent]
+
+
+class RealtimeMouth:
+    """Mutable state: the reply for which the model speaks by itself; the replies that were coming
+    when the line failed, and when."""
+
+    def __init__(self, conversation: Conversation, seat: Realtime) -> None:
+        self._conversation = conversation
+        self._seat = seat
+        self._loop = asyncio.get_running_loop()
+        self._expected: tuple[Coming, RealtimeReply] | None = None
+        self._shaken: list[tuple[float, Reply]] = []
+        self.handlers: dict[str, Callable[..., None]] = {
+            "generation_created": self._on_generation,
+            "session_reconnected": self._on_reconnected,
+        }
+
+    @property
+    def _link(self) -> Link | None:
+        return self._seat.link
+
+    def shaken(self) -> None:
+        """The line has failed, and may come back."""
+        self._shaken += [(self._loop.time(), reply) for reply in self._coming()]
+
+    def _on_generation(self, event: llm.GenerationCreatedEvent) -> None:
+        """The model answers by itself."""
+        talk, expected = self._conversation, self._expected
+        if event.user_initiated or self._link is None:
+            return
+        unwanted = talk.idle.closed or talk.speaking.draining
+        if expected is not None and not expected[0].done():
+            self._expected = None
+            if not expected[1].stopped:
+                expected[0].set_result(event)
+                return
+            unwanted |= not self._seat.detecting  # nobody waits for it any more
+        if unwanted:
+            self._link.interrupt()
+            return
+        if self._seat.detecting and talk.machine.text:
+            talk.observe(o.CommitNow())
+        turn, self._seat.ears.turn = self._seat.ears.turn, None
+        talk.states.hold()
+        talk.speaking.give_way()
+        talk.speaking.supersede()
+        source = self._reply(talk.speaking.voice(), "answer", partial(_given, event), early=True)
+        talk.speaking.speak(source, talk.speaking.kind(Kind.ANSWER, NOT_GIVEN), turn=turn)
+
+    def _coming(self) -> list[Reply]:
+        """The replies of which more is to come."""
+        return [
+            reply
+            for reply in self._conversation.speaking.all()
+            if isinstance(source := reply.step.source, RealtimeReply)
+            and source.link is self._link
+            and not source.response.over
+            and not reply.resting
+        ]
+
+    async def said(self, limit: float) -> None:
+        """Wait, for `limit` seconds, until the model has given all of what it is saying."""
+        ends = self._loop.time() + limit
+        while self._coming() and (now := self._loop.time()) < ends:
+            await self._conversation.moved(now + MOMENT)
+
+    def _on_reconnected(self, _: object) -> None:
+        """The line is there again: what it had broken off is said anew, from what was heard on."""
+        talk, now = self._conversation, self._loop.time()
+        talk.mark("reconnected", None)
+        shaken = [reply for at, reply in self._shaken if now - at < LATELY]
+        broken = dict.fromkeys([*shaken, *self._coming()])
+        self._shaken.clear()
+        for reply in broken:
+            source = reply.step.source
+            if reply.interrupted or not isinstance(source, RealtimeReply):
+                continue
+            reply.cut()
+            again = self.reply(source.voice, source.name, source.tools)
+            talk.speaking.speak(again, reply.kind, turn=reply.turn)
+
+    def speaks_for(self, agent: Agent) -> bool:
+        """It says texts that no voice says. UsageError where nobody does."""
+        if self._link is None or agent.tts is not None or agent.overrides("tts_node"):
+            return False
+        if not self._link.can.supports_say and self._conversation.session.speaker is not None:
+            raise UsageError(
+                "nobody can say that: this realtime model says no given text; pass tts= to "
+                "AgentSession, or write generate_reply(instructions=…)"
+            )
+        return self._link.can.supports_say
+
+    # What it says.
+
+    def reply(
+        self,
+        voice: Voice,
+        name: str,
+        tools: llm.ToolContext,
+        instructions: NotGivenOr[Told] = NOT_GIVEN,
+        *,
+        say: Any = None,
+    ) -> RealtimeReply:
+        """What it answers to what it has heard, or says as it is told."""
+        link = self._link
+        assert link is not None
+        own = tools.flatten()
+        wish = Wish(
+            instructions=rendered(instructions) if instructions else NOT_GIVEN,
+            tool_choice=voice.settings.tool_choice,
+            tools=NOT_GIVEN if own == link.tools else own,
+            say=say,
+        )
+        return self._reply(voice, name, partial(self._ask, link, voice.agent, wish), tools=tools)
+
+    async def _ask(self, link: Link, agent: Agent, wish: Wish) -> llm.GenerationCreatedEvent:
+        link.agree(agent.remembered)
+        try:
+            return await link.generate(wish)
+        finally:
+            link.restore(wish)
+
+    def _reply(
+        self,
+        voice: Voice,
+        name: str,
+        asked: Callable[[], Any],
+        *,
+        tools: llm.ToolContext | None = None,
+        early: bool = False,
+    ) -> RealtimeReply:
+        talk, link = self._conversation, self._link
+        assert link is not None
+        tools = tools or talk.tools.offered()
+        return RealtimeReply(
+            voice,
+            tools,
+            link,
+            asked,
+            after_tools=self._after_tools,
+            name=name,
+            on_death=talk.faults.survived,
+            early=early,
+        )
+
+    def _after_tools(self, voice: Voice) -> RealtimeReply:
+        """What it says to the results of its calls; some models do so without being asked."""
+        link, offered = self._link, self._conversation.tools.offered()
+        assert link is not None
+        if not link.can.auto_tool_reply_generation:
+            return self.reply(voice, "answer", offered)
+        coming: Coming = self._loop.create_future()
+        asked = partial(self._wait, link, voice.agent, coming)
+        reply = self._reply(voice, "answer", asked, tools=offered)
+        self._expected = coming, reply
+        return reply
+
+    async def _wait(self, link: Link, agent: Agent, expected: Coming) -> llm.GenerationCreatedEvent:
+        await asyncio.wait([link.agree(agent.remembered)])
+        await asyncio.wait([expected], timeout=LIMIT)
+        if not expected.done():
+            expected.cancel()
+            raise NodeTimeout.after("the reply to a tool", LIMIT)
+        return expected.result()
+
+
+async def _given(event: llm.GenerationCreatedEvent) -> llm.GenerationCreatedEvent:
+    return event
