@@ -6,6 +6,7 @@ spoken by the session's voice, like any answer.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
@@ -21,7 +22,6 @@ from antiphon.pipeline.streams import Scope
 from antiphon.sources import Generated, Uncut, Voice
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 
     from livekit.agents import ModelSettings
@@ -69,7 +69,11 @@ class RealtimeReply(Generated):
     # What the engine reads.
 
     async def think(self) -> AsyncGenerator[Thought, None]:
-        event = await self._event()
+        try:
+            event = await self._event()
+        except BaseException:
+            self.response.end()
+            raise
         if event.response_id:
             self.answer.request_ids.append(event.response_id)
         empty = True
@@ -112,8 +116,11 @@ class RealtimeReply(Generated):
             first = scope.start(
                 "text", _first(written)
             )  # the silence is the model's, not a voice's
-            message = await self.response.message(number)
-            if message is None:
+            coming = scope.start("message", self.response.message(number))
+            await asyncio.wait([first, coming], return_when=asyncio.FIRST_COMPLETED)
+            if not coming.done() and not first.result():
+                return  # the text is given up, and no message has come
+            if (message := await coming) is None:
                 await first
                 return
             message.begin, message.chunk = begin, chunk
@@ -150,7 +157,7 @@ class RealtimeReply(Generated):
         """It is over: the model need not go on with it. May be called again."""
         if not self._stopped:
             self._stopped = True
-            if not self.response.over:
+            if self.response.under_way:
                 self.link.interrupt()
 
     def settled(self, step: Step) -> None:

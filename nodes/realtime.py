@@ -90,12 +90,14 @@ class Message:
 class Response:
     """All that the model gives to one request.
 
-    Mutable state: the messages so far, and whether all of them are here, with all of their sound.
+    Mutable state: the messages so far; whether nothing more is read of it, and whether it is under
+    way: the model has begun it and not ended it.
     """
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.over = False
+        self.under_way = False
         self._moved = asyncio.Event()
 
     async def message(self, number: int) -> Message | None:
@@ -114,6 +116,7 @@ class Response:
         """Text and calls as they come, a mark between two messages, and an empty text wherever
         sound has come: a sign of life."""
         parts: Stream[Part] = Stream(AHEAD, name="response")
+        self.under_way = True
         try:
             async with Scope("response") as scope:
                 said = scope.pipe("messages", self._messages(scope, event, parts), AHEAD)
@@ -131,6 +134,7 @@ class Response:
                 for stream in running:  # raises what reading them raised
                     async for _ in stream:
                         pass
+            self.under_way = False
         finally:
             self.end()
 

@@ -82,6 +82,7 @@ class ScriptedSession(llm.RealtimeSession[Any]):
         self._ids = itertools.count(1)
         self._item = self._name("user")
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asked: list[asyncio.Future[llm.GenerationCreatedEvent]] = []
         self._ending: asyncio.TimerHandle | None = None
         caller = listened_to()
         if self.detects:
@@ -216,6 +217,17 @@ class ScriptedSession(llm.RealtimeSession[Any]):
                 now.task.cancel()
             self._over(now, cancelled=True)
 
+    def lose(self) -> None:
+        """The connection is lost: nothing that was coming comes."""
+        if (now := self.active) is not None:
+            if now.task is not None:
+                now.task.cancel()
+            now.end()
+            self.active = None
+        for asked in self._asked:
+            if not asked.done():
+                asked.set_exception(llm.RealtimeError("lost"))
+
     def _over(self, now: Generating, *, cancelled: bool) -> None:
         now.end()
         self.active = None
@@ -279,17 +291,18 @@ class ScriptedSession(llm.RealtimeSession[Any]):
     ) -> asyncio.Future[llm.GenerationCreatedEvent]:
         names = [tool.id for tool in tools] if isinstance(tools, list) else tools
         self.heard.append(("reply", instructions, tool_choice, names))
+        return self._ask(None)
+
+    def _ask(self, said: str | None) -> asyncio.Future[llm.GenerationCreatedEvent]:
         asked: asyncio.Future[llm.GenerationCreatedEvent]
         asked = asyncio.get_running_loop().create_future()
-        self._run(self._respond(asked))
+        self._asked.append(asked)
+        self._run(self._respond(asked, said))
         return asked
 
     def say(self, text: Any) -> asyncio.Future[llm.GenerationCreatedEvent]:
         self.heard.append(("say", text))
-        asked: asyncio.Future[llm.GenerationCreatedEvent]
-        asked = asyncio.get_running_loop().create_future()
-        self._run(self._respond(asked, text))
-        return asked
+        return self._ask(text)
 
     def commit_audio(self) -> None:
         self.heard.append(("commit",))
