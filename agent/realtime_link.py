@@ -63,7 +63,8 @@ class Link:
         self._jobs: Stream[tuple[str, Callable[[], Awaitable[None]], asyncio.Future[None]]]
         self._jobs = Stream(10**6, name="realtime")
         self._closing: asyncio.Task[Exception | None] | None = None
-        scope.start("realtime", self._work())
+        self._open: list[asyncio.Future[None]] = []
+        self._working = scope.start("realtime", self._work())
 
     @property
     def can(self) -> llm.RealtimeCapabilities:
@@ -129,6 +130,7 @@ class Link:
         if self._jobs.ended:
             done.set_result(None)
         else:
+            self._open.append(done)
             self._jobs.put_nowait((what, do, done))
         return done
 
@@ -146,8 +148,14 @@ class Link:
                 logger.warning("the realtime model did not confirm its %s: %s", what, error)
             elif error is not None and self.dead is None:
                 self._failed(error)
-            if not done.done():
-                done.set_result(None)
+            self._settle(done)
+
+    def _settle(self, *done: asyncio.Future[None]) -> None:
+        """Nobody need wait for those any more."""
+        for each in done:
+            self._open.remove(each)
+            if not each.done():
+                each.set_result(None)
 
     def told(self, instructions: str) -> None:
         if instructions != self.instructions:
@@ -217,8 +225,9 @@ class Link:
     async def generate(self, wish: Wish) -> llm.GenerationCreatedEvent:
         """Ask for a reply; what the model answers. Being cancelled takes the question back."""
         await asyncio.wait([self.later("reply", self._ready(wish))])
-        if self.dead is not None:
-            raise NodeError(f"the realtime model has gone: {self.dead}") from self.dead
+        if self.dead is not None or self._closing is not None:
+            why = self.dead or "its session was closed"
+            raise NodeError(f"the realtime model has gone: {why}") from self.dead
         asked = self._ask(wish)
         try:
             await asyncio.wait([asked], timeout=LIMIT)
@@ -272,7 +281,9 @@ class Link:
     def close(self) -> asyncio.Task[Exception | None]:
         """End the session; the task has no error to raise."""
         if self._closing is None:
-            self._jobs.end()
+            self._jobs.close()
+            self._working.cancel()
+            self._settle(*self._open)
             self._closing = self._scope.start("realtime close", outcome(self.session.aclose()))
         return self._closing
 

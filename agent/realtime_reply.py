@@ -183,6 +183,8 @@ class RealtimeReply(Generated):
     def _texts(self, step: Step) -> list[str]:
         """What was heard of each of the model's messages."""
         said, begun = step.said(), [m for m in self.response.messages if m.begin is not None]
+        if not begun:  # nobody speaks here: all of it is shown
+            return [said, *("" for _ in self.response.messages)][: len(self.response.messages)]
         begins = [len("".join(step.ledger.written[: m.chunk])) for m in begun]
         ends = [*begins[1:], len(said)][: len(begins)]
         texts = [said[begin:end] for begin, end in zip(begins, ends, strict=True)]

@@ -14,6 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm, metrics, vad
+from livekit.agents.metrics.base import Metadata
 from livekit.agents.stt import SpeechEventType
 from livekit.agents.types import TimedString
 from livekit.agents.utils import aio
@@ -240,6 +241,7 @@ class ScriptedSession(llm.RealtimeSession[Any]):
             output_tokens=20,
             total_tokens=30,
             input_token_details=metrics.RealtimeModelMetrics.InputTokenDetails(audio_tokens=10),
+            metadata=Metadata(model_name="scripted-realtime", model_provider="tests"),
             output_token_details=metrics.RealtimeModelMetrics.OutputTokenDetails(audio_tokens=20),
         )
         self.emit("metrics_collected", used)

@@ -1,0 +1,236 @@
+"""What an application asks of a session with a realtime model."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from livekit import rtc
+from livekit.agents import llm, metrics
+
+from antiphon import Agent, AgentSession, AgentTask, function_tool
+from antiphon.simulate import Caller, Calls, ScriptedTTS, calls
+from antiphon.simulated_caller import CALLER
+from tests.scripted import Call, Plain, at, check, hold, sentence, user
+from tests.scripted_producers import model_of, told
+from tests.scripted_realtime import ScriptedRealtime
+
+if TYPE_CHECKING:
+    from tests.scripted import Making
+
+WORDS = [sentence(100 * n) for n in range(8)]
+ASKED = user(0.2, 0.8, "zaza zeze")
+BOTH = pytest.mark.parametrize("detects", [True, False])
+
+
+def spoken(replies: Any = WORDS, *, agent: type[Agent] = Agent, **can: Any) -> Making:
+    def make(call: Call) -> Agent:
+        return agent(instructions="Answer.", llm=ScriptedRealtime(replies, call.voice, **can))
+
+    return make
+
+
+def texts(context: llm.ChatContext) -> list[str]:
+    return [item.text_content or "" for item in context.items if isinstance(item, llm.ChatMessage)]
+
+
+@BOTH
+def test_what_is_typed_is_told_to_the_model_before_it_is_asked(detects: bool) -> None:
+    def ask(call: Call) -> None:
+        call.session.generate_reply(user_input="Typed.", instructions="Be brief.")
+
+    call = hold(at(0.1, ask), agent=spoken(turn_detection=detects))
+    assert [m.role for m in call.messages] == ["user", "assistant"]
+    session = model_of(call).sessions[-1]
+    kinds = [entry[0] for entry in session.heard]
+    assert kinds.index("reply") > max(n for n, kind in enumerate(kinds) if kind == "context")
+    assert told(call, "reply")[0][1] == "Be brief."
+    assert texts(session.chat_ctx) == ["Typed.", WORDS[0]]
+
+
+@BOTH
+def test_a_voice_says_what_the_model_cannot_and_the_model_knows_it(detects: bool) -> None:
+    def make(call: Call) -> Agent:
+        model = ScriptedRealtime(WORDS, call.voice, turn_detection=detects)
+        return Agent(instructions="Answer.", llm=model, tts=ScriptedTTS(voice=call.voice))
+
+    call = hold(at(0.1, lambda call: call.say(WORDS[7])), user(3.0, 3.6, "zizi"), agent=make)
+    check(call)
+    assert texts(model_of(call).sessions[-1].chat_ctx)[0] == WORDS[7]
+    assert call.messages[-1].text_content == WORDS[0]
+
+
+class Host(Agent):
+    """Hands over to what it is given."""
+
+    def __init__(self, following: Agent, **models: Any) -> None:
+        super().__init__(instructions="Host.", **models)
+        self.following = following
+
+    @function_tool
+    async def hand_over(self) -> Agent:
+        """Hand over."""
+        return self.following
+
+
+@BOTH
+def test_a_realtime_agent_hands_over_to_a_pipeline_and_back(detects: bool) -> None:
+    def make(call: Call) -> Agent:
+        model = ScriptedRealtime(
+            [calls("hand_over"), *WORDS[:2]], call.voice, turn_detection=detects
+        )
+        last = Agent(instructions="Last.", llm=model)
+        agents.append(last)
+        return Host(Plain(call.caller, call.voice, WORDS[4:]), llm=model)
+
+    agents: list[Agent] = []
+
+    call = hold(
+        ASKED,
+        user(3.0, 3.6, "zizi"),
+        at(7.0, lambda call: call.session.update_agent(agents[0])),
+        user(8.0, 8.6, "zuzu"),
+        agent=make,
+    )
+    check(call)
+    assert [m.text_content for m in call.messages if m.role == "assistant"] == [
+        WORDS[4],
+        WORDS[0],
+    ]
+    model = model_of(call)
+    assert [session.closed for session in model.sessions] == [True, True]
+    assert [session.instructions for session in model.sessions] == ["Host.", "Last."]
+
+
+@BOTH
+def test_two_agents_of_one_model_share_its_session_and_not_its_memory(detects: bool) -> None:
+    def make(call: Call) -> Agent:
+        model = ScriptedRealtime(
+            [WORDS[0], calls("hand_over"), WORDS[1]], call.voice, turn_detection=detects
+        )
+        return Host(Agent(instructions="Next.", llm=model), llm=model)
+
+    call = hold(ASKED, user(3.0, 3.6, "zizi"), user(6.0, 6.6, "zuzu"), agent=make)
+    check(call)
+    [session] = model_of(call).sessions
+    assert session.instructions == "Next."
+    assert WORDS[0] not in texts(session.chat_ctx)
+    assert call.messages[-1].text_content == WORDS[1]
+
+
+class Question(AgentTask[str]):
+    async def on_enter(self) -> None:
+        self.session.generate_reply()
+
+    @function_tool
+    async def over(self) -> None:
+        """Done."""
+        self.complete("green")
+
+
+class Asker(Agent):
+    @function_tool
+    async def ask(self) -> str:
+        """Ask."""
+        return await Question(instructions="Ask for a colour.")
+
+
+@BOTH
+def test_a_task_borrows_the_model_and_gives_it_back(detects: bool) -> None:
+    replies: Any = [calls("ask"), WORDS[0], calls("over"), WORDS[1]]
+    call = Call()
+    model = ScriptedRealtime(replies, call.voice, turn_detection=detects)
+    hold(
+        ASKED,
+        user(4.0, 4.6, "zizi"),
+        agent=lambda _: Asker(instructions="Answer."),
+        call=call,
+        llm=model,
+    )
+    check(call)
+    assert [m.text_content for m in call.messages if m.role == "assistant"] == WORDS[:2]
+    told_of = [text for _, text in told(call, "instructions")]
+    assert told_of == ["Answer.", "Ask for a colour.", "Answer."]
+    items = call.session.history.items
+    assert "green" in [i.output for i in items if i.type == "function_call_output"]
+
+
+def test_a_conversation_that_is_replaced_is_replaced_at_the_model() -> None:
+    running: list[asyncio.Future[None]] = []
+
+    def forget(call: Call) -> None:
+        context = llm.ChatContext.empty()
+        context.add_message(role="user", content="Only this.", id="only")
+        running.append(asyncio.ensure_future(call.agent.update_chat_ctx(context)))
+
+    call = hold(ASKED, at(4.0, forget), agent=spoken(), until=6.0)
+    assert texts(model_of(call).sessions[-1].chat_ctx) == ["Only this."]
+    assert running[0].done()
+
+
+async def test_a_run_without_sound_gives_its_events() -> None:
+    CALLER.set(Caller())
+    model = ScriptedRealtime([Calls(WORDS[0]).and_calls("look"), WORDS[1]])
+
+    class Clerk(Agent):
+        @function_tool
+        async def look(self) -> str:
+            """Look."""
+            return "here"
+
+    async with AgentSession[Any](vad=None) as session:
+        await session.start(Clerk(instructions="", llm=model))
+        result = await session.run(user_input="Where?")
+        result.expect.next_event().is_message(role="assistant")
+        result.expect.next_event().is_function_call(name="look")
+        result.expect.next_event().is_function_call_output(output="here")
+        result.expect.next_event().is_message(role="assistant")
+        result.expect.no_more_events()
+    assert model.sessions[0].closed
+
+
+def test_what_the_user_shows_is_shown_to_the_model() -> None:
+    picture = rtc.VideoFrame(2, 2, rtc.VideoBufferType.RGBA, bytes(16))
+    call = hold(
+        at(0.5, lambda call: call.session.conversation.realtime.see(picture)), agent=spoken()
+    )
+    assert model_of(call).sessions[-1].pictures == [picture]
+
+
+@BOTH
+def test_what_the_model_used_and_how_long_it_took_is_told(detects: bool) -> None:
+    call = hold(ASKED, agent=spoken(turn_detection=detects))
+    [used] = call.session.usage.model_usage
+    assert isinstance(used, metrics.LLMModelUsage)
+    assert (used.model, used.input_tokens, used.output_tokens) == ("scripted-realtime", 10, 20)
+    said = call.messages[-1].metrics
+    assert said["llm_metadata"]["model_name"] == "scripted-realtime"
+    assert 0.2 < said["e2e_latency"] < 2.0
+    assert said["provider_request_ids"]
+    [delay] = call.records("delay")
+    parts: Any = delay.detail["parts"]
+    assert sum(parts.values()) == pytest.approx(delay.detail["total"])
+
+
+def test_a_duplex_model_is_taken_where_a_realtime_model_is() -> None:
+    class Duplex(llm.DuplexModel):
+        def __init__(self) -> None:
+            can = llm.DuplexCapabilities(
+                user_transcription=True,
+                auto_tool_reply_generation=True,
+                mutable_chat_context=True,
+                mutable_instructions=True,
+                mutable_tools=True,
+            )
+            super().__init__(capabilities=can)
+
+        def session(self) -> Any:
+            raise NotImplementedError
+
+        async def aclose(self) -> None:
+            pass
+
+    session: AgentSession[Any] = AgentSession(llm=Duplex())
+    assert isinstance(session.llm, llm.DuplexRealtimeAdapter)
+    assert isinstance(Agent(instructions="", llm=Duplex()).llm, llm.DuplexRealtimeAdapter)
