@@ -192,8 +192,8 @@ class Conversation(Stirring):
             case o.Commit():
                 self.answers.commit(decision)
             case o.Keep():
-                self.realtime.ears.kept()
                 if text := known(decision.text):
+                    self.realtime.ears.kept()
                     self.write(self.memory.user_message(text), self.agent)
             case o.Pause() | o.Resume() | o.Cut():
                 self._to_reply(decision, now)
@@ -282,6 +282,7 @@ class Conversation(Stirring):
         self.speaking.close()
         self.line.close()
         self.seats.close()
+        self.realtime.ears.finish()
         self.commits.settle("")
         self.states.close()
         self.usage.close()

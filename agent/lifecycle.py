@@ -207,7 +207,9 @@ class Run:
         await talk.seats.leave(talk.agent, LAST_EXIT)
         talk.hearing.attach(None)
         if reason is not CloseReason.ERROR:
-            await talk.hearing.last_words(session.options.session_close_transcript_timeout)
+            patience = session.options.session_close_transcript_timeout
+            await talk.hearing.last_words(patience)
+            await talk.realtime.ears.last_words(patience)
         talk.observe(o.Closed())
         talk.close()
         talk.seats.release()

@@ -123,12 +123,13 @@ class Realtime:
             self.link.session.on(cast("Any", name), handler)
 
     def _leave(self) -> asyncio.Task[Exception | None] | None:
-        link, self.link = self.link, None
+        link = self.link
         if link is None:
             return None
+        self.ears.finish()
+        self.link = None
         for name, handler in self._handlers.items():
             link.session.off(cast("Any", name), handler)
-        self.ears.quiet()
         return link.close()
 
     async def close(self) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
     from antiphon.realtime import Realtime
+    from antiphon.realtime_link import Link
 
 MOMENT: Final = 1e-6  # seconds that are none
 LASTS: Final = 0.5  # seconds of voice over a reply that are words and no cough, where nobody knows
@@ -36,7 +37,7 @@ def recognised(agent: Agent) -> bool:
 
 class RealtimeEars:
     """Mutable state: the voice that is heard, or was heard last; the turns; the last one, until it
-    is answered."""
+    is answered; the words that are not final, and whether somebody waits for that."""
 
     def __init__(self, conversation: Conversation, seat: Realtime) -> None:
         self.turn: int | None = None  # committed, and not answered yet
@@ -47,6 +48,8 @@ class RealtimeEars:
         self._voice_at: float | None = None
         self._lasting: asyncio.TimerHandle | None = None
         self._turns = HeardTurns()
+        self._interim: tuple[str, str | None] | None = None
+        self._final: asyncio.Future[None] | None = None
         self.handlers: dict[str, Callable[..., None]] = {
             "input_speech_started": self._on_started,
             "input_speech_stopped": self._on_stopped,
@@ -146,7 +149,16 @@ class RealtimeEars:
             return
         talk.transcribed(text, final=final, language=None)
         talk.faults.understood()
-        if not (final and text.strip()):
+        self._interim = None if final else (text, item)
+        if final:
+            if self._final is not None and not self._final.done():
+                self._final.set_result(None)
+            self._write(link, text, item, at)
+
+    def _write(self, link: Link, text: str, item: str | None, at: float = 0.0) -> None:
+        """Put words into history, where their turn began."""
+        talk = self._conversation
+        if not text.strip():
             return
         began = self._turns.worded(item)
         message = talk.memory.user_message(text.strip())
@@ -159,9 +171,22 @@ class RealtimeEars:
         link.known.add(message.id)
         talk.write(message, talk.agent)
 
-    def quiet(self) -> None:
-        """Nobody listens any more."""
+    async def last_words(self, timeout: float) -> None:
+        """Let the model finish the words of which it has told some, for so many seconds."""
+        link = self._seat.link
+        if link is None or link.dead is not None or self._interim is None:
+            return
+        self._final = self._loop.create_future()
+        if not self._seat.detecting:
+            link.commit()
+        await asyncio.wait([self._final], timeout=timeout)
+
+    def finish(self) -> None:
+        """Nobody listens any more: what is known of the last words is all of them."""
         self._silent()
+        interim, self._interim = self._interim, None
+        if interim is not None and self._seat.link is not None:
+            self._write(self._seat.link, *interim)
 
     # What the model reports.
 

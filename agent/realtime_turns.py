@@ -23,10 +23,11 @@ class Heard:
 
 
 class HeardTurns:
-    """Mutable state: the last turns, in order."""
+    """Mutable state: the last turns, in order, and the latest one of which words have come."""
 
     def __init__(self) -> None:
         self._turns: list[Heard] = []
+        self._latest = 0.0
 
     def voice(self, at: float) -> None:
         """The user makes a sound: in the turn that is open, or a new one."""
@@ -61,4 +62,5 @@ class HeardTurns:
         turn.worded = True
         if turn.item is None:
             turn.item = item
-        return turn.began
+        self._latest = max(self._latest, turn.began)  # words come in the order they were said
+        return self._latest

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from antiphon import Agent, ModelSettings
-from tests.scripted import Call, stories
+from tests.scripted import Call, plain, stories
 from tests.scripted_realtime import ScriptedRealtime
 
 if TYPE_CHECKING:
@@ -15,12 +15,26 @@ if TYPE_CHECKING:
     from livekit.agents.stt import SpeechEvent
 
 
-class Beside(Agent):
-    """An agent with a realtime model, and a recogniser beside it."""
+class Spoken(Agent):
+    """An agent with a realtime model, and a voice for what the application says."""
 
     def __init__(self, call: Call, model: ScriptedRealtime) -> None:
         super().__init__(instructions="Answer.", llm=model)
-        self.caller = call.caller
+        self.caller, self.voice = call.caller, call.voice
+
+    async def tts_node(
+        self, text: AsyncIterable[str], model_settings: ModelSettings
+    ) -> AsyncGenerator[rtc.AudioFrame, None]:
+        speech = self.voice.speak(text)
+        try:
+            async for frame in speech:
+                yield frame
+        finally:
+            await speech.aclose()
+
+
+class Beside(Spoken):
+    """And a recogniser beside it."""
 
     async def stt_node(
         self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
@@ -29,29 +43,33 @@ class Beside(Agent):
             yield await self.caller.speech.get()
 
 
-def its_turns(call: Call) -> Agent:
+def its_turns(call: Call) -> Spoken:
     """The model ends the user's turns, and its word is law."""
-    return Agent(instructions="Answer.", llm=ScriptedRealtime(stories(), call.voice))
+    return Spoken(call, ScriptedRealtime(stories(), call.voice))
 
 
-def our_turns(call: Call) -> Agent:
+def our_turns(call: Call) -> Spoken:
     """The session ends them, by the sound alone: only the model hears words."""
-    model = ScriptedRealtime(stories(), call.voice, turn_detection=False)
-    return Agent(instructions="Answer.", llm=model)
+    return Spoken(call, ScriptedRealtime(stories(), call.voice, turn_detection=False))
 
 
-def our_words(call: Call) -> Agent:
+def our_words(call: Call) -> Spoken:
     """The session ends them, by the words of a recogniser beside the model."""
     can: dict[str, Any] = {"turn_detection": False, "user_transcription": False}
     return Beside(call, ScriptedRealtime(stories(), call.voice, **can))
 
 
-def model_of(call: Call) -> ScriptedRealtime:
-    model = call.agent.llm
+REALTIME = (its_turns, our_turns, our_words)
+PRODUCERS = (plain, *REALTIME)
+
+
+def model_of(agent: Agent) -> ScriptedRealtime:
+    """Its model."""
+    model = agent.llm
     assert isinstance(model, ScriptedRealtime)
     return model
 
 
 def told(call: Call, what: str) -> list[tuple[Any, ...]]:
     """What the model was told of that kind, in its last session."""
-    return [entry for entry in model_of(call).sessions[-1].heard if entry[0] == what]
+    return [entry for entry in model_of(call.agent).sessions[-1].heard if entry[0] == what]

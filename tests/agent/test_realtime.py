@@ -61,4 +61,4 @@ def test_words_that_come_after_the_answer_stand_where_their_turn_began() -> None
 @PRODUCERS
 def test_the_session_of_the_model_is_closed_with_ours(agent: Making) -> None:
     call = hold(user(0.2, 0.8, "zaza"), at(1.0, lambda call: call.session.interrupt()), agent=agent)
-    assert [session.closed for session in model_of(call).sessions] == [True]
+    assert [session.closed for session in model_of(call.agent).sessions] == [True]

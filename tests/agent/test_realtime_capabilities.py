@@ -67,7 +67,7 @@ def turns(can: bool) -> None:
 def turns_given_up(can: bool) -> None:
     options = {"turn_handling": {"turn_detection": "vad"}}
     call = held(options=options, can_disable_turn_detection=can)
-    assert model_of(call).sessions[0].detects is not can
+    assert model_of(call.agent).sessions[0].detects is not can
     assert len(told(call, "commit")) == can
 
 
@@ -120,14 +120,14 @@ def overlaps(can: bool) -> None:
 
 
 def hand_over(call: Call) -> None:
-    call.session.update_agent(Clerk(instructions="Other.", llm=model_of(call)))
+    call.session.update_agent(Clerk(instructions="Other.", llm=model_of(call.agent)))
 
 
 def takes_a_context(can: bool) -> None:
     """Where it takes none, another agent begins with a session of its own."""
     call = held(at(4.0, hand_over), user(5.0, 5.6, "zizi"), mutable_chat_context=can)
-    assert len(model_of(call).sessions) == 2 - can
-    assert model_of(call).sessions[-1].instructions == "Other."
+    assert len(model_of(call.agent).sessions) == 2 - can
+    assert model_of(call.agent).sessions[-1].instructions == "Other."
 
 
 def takes_instructions(can: bool) -> None:
@@ -135,8 +135,8 @@ def takes_instructions(can: bool) -> None:
         await call.agent.update_instructions("Sing.")
 
     call = held(later(4.0, change), user(5.0, 5.6, "zizi"), mutable_instructions=can)
-    assert len(model_of(call).sessions) == 2 - can
-    assert model_of(call).sessions[-1].instructions == "Sing."
+    assert len(model_of(call.agent).sessions) == 2 - can
+    assert model_of(call.agent).sessions[-1].instructions == "Sing."
 
 
 def takes_tools(can: bool) -> None:
@@ -144,8 +144,8 @@ def takes_tools(can: bool) -> None:
         await call.agent.update_tools([])
 
     call = held(later(4.0, change), user(5.0, 5.6, "zizi"), mutable_tools=can)
-    assert len(model_of(call).sessions) == 2 - can
-    assert model_of(call).sessions[-1].tools.flatten() == []
+    assert len(model_of(call.agent).sessions) == 2 - can
+    assert model_of(call.agent).sessions[-1].tools.flatten() == []
 
 
 def chooses_by_reply(can: bool) -> None:

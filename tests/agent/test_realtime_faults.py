@@ -31,7 +31,7 @@ def spoken(change: Any = lambda model: None, **can: Any) -> Making:
 
 
 def session_of(call: Call) -> ScriptedSession:
-    return model_of(call).sessions[-1]
+    return model_of(call.agent).sessions[-1]
 
 
 def failed(error: Exception, *, recoverable: bool) -> llm.RealtimeModelError:

@@ -42,7 +42,7 @@ def test_what_is_typed_is_told_to_the_model_before_it_is_asked(detects: bool) ->
 
     call = hold(at(0.1, ask), agent=spoken(turn_detection=detects))
     assert [m.role for m in call.messages] == ["user", "assistant"]
-    session = model_of(call).sessions[-1]
+    session = model_of(call.agent).sessions[-1]
     kinds = [entry[0] for entry in session.heard]
     assert kinds.index("reply") > max(n for n, kind in enumerate(kinds) if kind == "context")
     assert told(call, "reply")[0][1] == "Be brief."
@@ -57,7 +57,7 @@ def test_a_voice_says_what_the_model_cannot_and_the_model_knows_it(detects: bool
 
     call = hold(at(0.1, lambda call: call.say(WORDS[7])), user(3.0, 3.6, "zizi"), agent=make)
     check(call)
-    assert texts(model_of(call).sessions[-1].chat_ctx)[0] == WORDS[7]
+    assert texts(model_of(call.agent).sessions[-1].chat_ctx)[0] == WORDS[7]
     assert call.messages[-1].text_content == WORDS[0]
 
 
@@ -98,7 +98,7 @@ def test_a_realtime_agent_hands_over_to_a_pipeline_and_back(detects: bool) -> No
         WORDS[4],
         WORDS[0],
     ]
-    model = model_of(call)
+    model = model_of(call.agent)
     assert [session.closed for session in model.sessions] == [True, True]
     assert [session.instructions for session in model.sessions] == ["Host.", "Last."]
 
@@ -113,7 +113,7 @@ def test_two_agents_of_one_model_share_its_session_and_not_its_memory(detects: b
 
     call = hold(ASKED, user(3.0, 3.6, "zizi"), user(6.0, 6.6, "zuzu"), agent=make)
     check(call)
-    [session] = model_of(call).sessions
+    [session] = model_of(call.agent).sessions
     assert session.instructions == "Next."
     assert WORDS[0] not in texts(session.chat_ctx)
     assert call.messages[-1].text_content == WORDS[1]
@@ -165,7 +165,7 @@ def test_a_conversation_that_is_replaced_is_replaced_at_the_model() -> None:
         running.append(asyncio.ensure_future(call.agent.update_chat_ctx(context)))
 
     call = hold(ASKED, at(4.0, forget), agent=spoken(), until=6.0)
-    assert texts(model_of(call).sessions[-1].chat_ctx) == ["Only this."]
+    assert texts(model_of(call.agent).sessions[-1].chat_ctx) == ["Only this."]
     assert running[0].done()
 
 
@@ -195,7 +195,7 @@ def test_what_the_user_shows_is_shown_to_the_model() -> None:
     call = hold(
         at(0.5, lambda call: call.session.conversation.realtime.see(picture)), agent=spoken()
     )
-    assert model_of(call).sessions[-1].pictures == [picture]
+    assert model_of(call.agent).sessions[-1].pictures == [picture]
 
 
 @BOTH

@@ -11,7 +11,7 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from livekit.agents import StopResponse
+from livekit.agents import StopResponse, llm
 
 from antiphon import CloseReason
 from tests.scripted import (
@@ -27,6 +27,8 @@ from tests.scripted import (
     user,
 )
 from tests.scripted_models import modelled
+from tests.scripted_producers import REALTIME, model_of
+from tests.scripted_response import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -87,18 +89,34 @@ class Hooking(Failing):
 class Run:
     """One random conversation: its cues are drawn before it begins."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, producer: str = "pipeline") -> None:
+        self.producer = producer
         self.dice = random.Random(number)
         self.said = 0
         self.cleared = False
+        self.until: float | None = None
         self.call = Call(voice=Voice(first=self.dice.choice([0.01, 0.1, 0.4])))
 
     def agent(self, call: Call) -> Agent:
+        if self.producer == "realtime":
+            return self.spoken(call)
         fate = self.dice.random()
         if fate < 0.1:
             return modelled(call, streaming=self.dice.random() < 0.5)
         kind = Hooking if fate < 0.4 else Failing
         return kind(call, self.dice, self.dice.choice([0.0, 0.0, 0.2, 0.5]))
+
+    def spoken(self, call: Call) -> Agent:
+        agent = self.dice.choice(REALTIME)(call)
+        badness, model = self.dice.choice([0.0, 0.0, 0.3]), model_of(agent)
+        late = 0.0 if self.until is not None else self.dice.choice([0.0, 0.6, 2.0])
+        model.pace = Pace(self.dice.choice([0.02, 0.15, 0.6]), transcribed=late)
+
+        def refuses() -> Exception | None:
+            return llm.RealtimeError("as the dice say") if self.dice.random() < badness else None
+
+        model.refuses = refuses
+        return agent
 
     def word(self) -> str:
         self.said += 1
@@ -163,10 +181,17 @@ class Run:
         call.session.clear_user_turn()
 
     def hold(self) -> None:
-        until = self.dice.choice([None, None, self.dice.uniform(0.0, 12.0)])
+        until = self.until = self.dice.choice([None, None, self.dice.uniform(0.0, 12.0)])
         probe = user(80.0, 80.5, "zzprobe") if until is None else []
+        late = at(90.0, lambda call: None) if self.producer == "realtime" else []
         hold(
-            self.caller(), self.application(), probe, agent=self.agent, call=self.call, until=until
+            self.caller(),
+            self.application(),
+            probe,
+            late,
+            agent=self.agent,
+            call=self.call,
+            until=until,
         )
         self.check(answered=until is None)
 
@@ -189,10 +214,11 @@ class Run:
 
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("lane", range(LANES))
-def test_fuzzed_conversations_keep_every_promise(lane: int) -> None:
-    for number in range(lane, RUNS, LANES):
+@pytest.mark.parametrize(("producer", "part"), [("pipeline", 1), ("realtime", 4)])
+def test_fuzzed_conversations_keep_every_promise(producer: str, part: int, lane: int) -> None:
+    for number in range(lane, RUNS // part, LANES):
         try:
-            Run(number).hold()
+            Run(number, producer).hold()
         except BaseException as error:
             error.add_note(f"conversation number {number}")
             raise
