@@ -27,6 +27,7 @@ from tests.scripted import (
     user,
 )
 from tests.scripted_models import modelled
+from tests.scripted_producers import our_turns
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -73,13 +74,15 @@ def making(name: str) -> tuple[Voice, Making]:
             return Voice(), lambda call: modelled(call, streaming=True)
         case "whole texts, untimed":
             return OfOneSpeed(), modelled
+        case "a realtime model":
+            return Voice(), our_turns
         case _:
             return OfOneSpeed(), lambda call: modelled(call, streaming=True)
 
 
 VOICES = [
     *("plain nodes", "two segments", "whole texts", "a stream"),
-    *("whole texts, untimed", "a stream, untimed"),
+    *("whole texts, untimed", "a stream, untimed", "a realtime model"),
 ]
 
 

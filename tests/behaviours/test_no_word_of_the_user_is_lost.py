@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from livekit.agents import StopResponse, llm
 
-from tests.scripted import Act, Call, Ears, Plain, at, check, hold, plain, sentence, user
+from tests.scripted import Act, Call, Ears, Making, Plain, at, check, hold, sentence, user
+from tests.scripted_producers import PRODUCERS
 
 if TYPE_CHECKING:
     from antiphon import TurnHandlingOptions
@@ -148,8 +149,8 @@ def test_words_rejected_by_min_words_are_kept_and_the_reply_goes_on() -> None:
         assert call.text("assistant") == LONG.split()
 
 
-@pytest.mark.parametrize("hears_the_end", [True, False])
-def test_a_close_at_every_moment_keeps_every_word_that_was_recognised(hears_the_end: bool) -> None:
+@pytest.mark.parametrize("agent", PRODUCERS)
+def test_a_close_at_every_moment_keeps_every_word_that_was_recognised(agent: Making) -> None:
     """50 ms apart; the recogniser's last words may come within the closing's own time, or never."""
     for moment in every(0.0, 6.0, 0.05):
         cues: list[list[Act]] = [
@@ -157,7 +158,7 @@ def test_a_close_at_every_moment_keeps_every_word_that_was_recognised(hears_the_
             user(2.2, 2.9, "zizi zozo zuzu"),
             user(3.4, 3.8, "zazaza", final=0.8),
         ]
-        call = hold(*cues, until=moment, agent=plain)
+        call = hold(*cues, until=moment, agent=agent)
         check(call)
         assert call.ended <= moment + 2.0 + 1e-9
 
