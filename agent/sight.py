@@ -93,11 +93,11 @@ class Sight:
 
     def _take(self, frame: rtc.VideoFrame | None) -> None:
         self.picture = frame
-        if frame is not None:
-            self._session.conversation.realtime.see(frame)
         if frame is None:
             self.content = self._unencoded = None
-        elif self._session.vision is not None:
+            return
+        self._session.conversation.realtime.see(frame)
+        if self._session.vision is not None:
             self._unencoded = frame
             if self._encoding is None or self._encoding.done():
                 self._encoding = self._scope.start("picture", self._encode(self._session.vision))
