@@ -1,0 +1,65 @@
+"""Providers that speak OpenAI's realtime protocol, each in its own way."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+KEY: Final = "secret-key"
+
+# What a client cannot always know: a response may end while its cancellation is on the way.
+EXPECTED: Final = {"response_cancel_not_active"}
+
+
+def _bearer(request: web.Request) -> str:
+    given = request.headers.get("Authorization")
+    return "" if given == f"Bearer {KEY}" else f"no such key: {given}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """`path` it is served at; `model` that is asked for by query."""
+
+    path: str
+    model: str
+    allow: Callable[[web.Request], str] = _bearer  # why the request is refused, or ""
+    flat: bool = False  # voice and turn detection are the session's own; speech can be forced
+
+    def refuses(self, request: web.Request) -> str:
+        if request.path != self.path:
+            return f"there is no {request.path}"
+        if self.model and request.query.get("model") != self.model:
+            return f"no model {request.query.get('model')}"
+        return self.allow(request)
+
+    def plain(self, event: dict[str, Any]) -> dict[str, Any]:
+        """The event as OpenAI would be told it."""
+        if not self.flat:
+            return event
+        event = copy.deepcopy(event)
+        session = event.get("session") or {}
+        audio = session.setdefault("audio", {}) if "audio" in session else {}
+        if "voice" in session:
+            audio.setdefault("output", {})["voice"] = session.pop("voice")
+        if "turn_detection" in session:
+            audio.setdefault("input", {})["turn_detection"] = session.pop("turn_detection")
+        if audio:
+            session["audio"] = audio
+        return event
+
+    def forced(self, event: dict[str, Any]) -> str | None:
+        """What the model is to say, word for word, where a client may want that."""
+        item = event.get("item") or {}
+        if not self.flat or item.get("type") != "force_message":
+            return None
+        (part,) = item["content"]
+        return str(part["text"])
+
+
+OPENAI: Final = Dialect("/v1/realtime", "gpt-realtime")
+XAI: Final = Dialect("/v1/realtime", "grok-voice-latest", flat=True)
