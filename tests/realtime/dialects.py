@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.providers import gateway
+from tests.providers.wire import Refused, Request
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp import web
 
 KEY: Final = "secret-key"
@@ -19,6 +23,17 @@ EXPECTED: Final = {"response_cancel_not_active"}
 def _bearer(request: web.Request) -> str:
     given = request.headers.get("Authorization")
     return "" if given == f"Bearer {KEY}" else f"no such key: {given}"
+
+
+def _token(request: web.Request) -> str:
+    """What LiveKit Inference's gateway wants to see."""
+    query, headers = dict(request.query), dict(request.headers)
+    try:
+        gateway.allow(Request(request.method, request.path, query, headers, b""))
+    except Refused as error:
+        return str(error)
+    who = headers.get("User-Agent", "")
+    return "" if who.startswith("LiveKit Agents/") else f"the User-Agent is {who}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +77,5 @@ class Dialect:
 
 
 OPENAI: Final = Dialect("/v1/realtime", "gpt-realtime")
+INFERENCE: Final = Dialect("/v1/realtime", "openai/gpt-realtime", _token)
 XAI: Final = Dialect("/v1/realtime", "grok-voice-latest", flat=True)

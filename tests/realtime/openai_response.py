@@ -111,11 +111,11 @@ class Response:
         said = {"text" if self._text else "transcript": self.made.said}
         if not self._text:
             await self._send("response.output_audio.done", item, content_index=0)
-        done = "response.output_text.done" if self._text else "response.output_audio_transcript.done"
-        await self._send(done, item, content_index=0, **said)
-        await self._send(
-            "response.content_part.done", item, content_index=0, part={**part, **said}
+        done = (
+            "response.output_text.done" if self._text else "response.output_audio_transcript.done"
         )
+        await self._send(done, item, content_index=0, **said)
+        await self._send("response.content_part.done", item, content_index=0, part={**part, **said})
         item["content"] = [{"type": kind, **said}]
         item["status"] = "completed"
         await self._send_item("response.output_item.done", item)
@@ -125,7 +125,9 @@ class Response:
             await self.session.raw({"type": "response.mood.changed", "mood": "odd"})
         delta = " " + spoken if self.made.said else spoken
         self.made.said += delta
-        name = "response.output_text.delta" if self._text else "response.output_audio_transcript.delta"
+        name = (
+            "response.output_text.delta" if self._text else "response.output_audio_transcript.delta"
+        )
         await self._send(name, item, content_index=0, delta=delta)
         if self._text:
             await asyncio.sleep(0.02)

@@ -15,11 +15,11 @@ from aiohttp import WSMsgType, web
 from tests.realtime import dialects, events
 from tests.realtime.events import Wrong
 from tests.realtime.openai_response import Response
-from tests.realtime.script import Connection, Model
 from tests.realtime.sound import OUT_RATE, Detector, Samples
 
 if TYPE_CHECKING:
     from tests.realtime.dialects import Dialect
+    from tests.realtime.script import Connection, Model
 
 SHORTEST: Final = 0.1  # seconds of audio that may be committed
 DEFAULT: Final = {"type": "realtime", "output_modalities": ["audio"], "instructions": ""}
@@ -38,7 +38,7 @@ class OpenAI:
             return web.Response(status=401, text=why)
         socket = web.WebSocketResponse(max_msg_size=2**24)
         await socket.prepare(request)
-        session = Session(self, socket, self.model.opened(socket))
+        session = Session(self, socket, self.model.opened(request, socket))
         try:
             await session.run()
         finally:
@@ -168,9 +168,7 @@ class Session:
     async def _began(self, at: int) -> None:
         self._turn = self.name("item")
         self._buffer = self._buffer[-3:]
-        await self.send(
-            "input_audio_buffer.speech_started", audio_start_ms=at, item_id=self._turn
-        )
+        await self.send("input_audio_buffer.speech_started", audio_start_ms=at, item_id=self._turn)
         if self._says("interrupt_response") and self.response is not None:
             await self.response.stop("turn_detected")
 

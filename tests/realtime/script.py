@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from aiohttp import web
 from tests.realtime.sound import OUT_RATE, Lines, Numbered
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncGenerator, Iterator
 
 WORDS: Final = "one two three four five six seven eight nine ten".split()
@@ -93,9 +93,10 @@ class Model:
         self.connections: list[Connection] = []
         self.truncated: list[tuple[str, int, float]] = []  # message, milliseconds, loop time
         self.came: list[tuple[float, str]] = []  # every kind of message that came
+        self.handles: dict[str, list[tuple[str, str]]] = {}  # conversations that may be resumed
         self.wrong: list[str] = []  # what a provider would refuse
         self.url = ""
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._open: dict[web.WebSocketResponse, web.Request] = {}
         self._given = 0
 
     def take(self, made: Made) -> Answer:
@@ -108,20 +109,21 @@ class Model:
         self._given += 1
         return self.answers[self._given - 1]
 
-    def opened(self, socket: web.WebSocketResponse) -> Connection:
-        self._sockets.add(socket)
+    def opened(self, request: web.Request, socket: web.WebSocketResponse) -> Connection:
+        self._open[socket] = request
         self.connections.append(Connection(asyncio.get_running_loop().time()))
         return self.connections[-1]
 
     def ended(self, socket: web.WebSocketResponse, connection: Connection, code: object) -> None:
-        self._sockets.discard(socket)
+        del self._open[socket]
         connection.closed = asyncio.get_running_loop().time()
         connection.by_client = code in (1000, 1001)
 
     def lose(self) -> None:
         """Every connection is lost, as when a cable is pulled."""
-        for socket in self._sockets:
-            drop(socket)
+        for request in self._open.values():
+            if request.transport is not None:
+                request.transport.abort()
 
     def within(self, made: Made, milliseconds: int) -> str:
         """The words of a response that have ended by then."""
@@ -144,12 +146,6 @@ class Speaks(Protocol):
     model: Model
 
     async def serve(self, request: web.Request) -> web.StreamResponse: ...
-
-
-def drop(socket: web.WebSocketResponse) -> None:
-    transport = socket._req.transport if socket._req is not None else None
-    if transport is not None:
-        transport.abort()
 
 
 @asynccontextmanager

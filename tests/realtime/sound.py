@@ -17,9 +17,7 @@ from antiphon.simulate import Voice
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy.typing as npt
-
-Samples = npt.NDArray[np.int16] if TYPE_CHECKING else Any
+Samples = np.ndarray[Any, np.dtype[np.int16]]
 
 OUT_RATE: Final = 24_000  # of both providers' models
 STEP: Final = 20  # between the values of two of the caller's words

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from livekit import rtc
-from livekit.agents import llm, utils
+from livekit.agents import APIError, llm, utils
 
 from tests.realtime.rows import ROWS, Row
-from tests.realtime.script import Answer, Model, serving
+from tests.realtime.script import Answer, Model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -24,7 +24,7 @@ HELLO = "Good day to you."
 class Client:
     """A session of a plugin's, and the events that came of it."""
 
-    def __init__(self, session: llm.RealtimeSession, model: Model) -> None:
+    def __init__(self, session: llm.RealtimeSession[Any], model: Model) -> None:
         self.session = session
         self.model = model
         self.events: list[tuple[str, Any]] = []
@@ -33,7 +33,7 @@ class Client:
             "input_speech_started input_speech_stopped input_audio_transcription_completed "
             "generation_created session_reconnected error metrics_collected"
         ).split():
-            session.on(name, lambda event, name=name: self._on(name, event))  # type: ignore[call-overload]
+            session.on(name, lambda event, name=name: self._on(name, event))
 
     def _on(self, name: str, event: Any) -> None:
         self.events.append((name, event))
@@ -68,7 +68,7 @@ async def read(generation: llm.GenerationCreatedEvent) -> tuple[str, list[int]]:
 
 @asynccontextmanager
 async def client(row: Row, model: Model, **options: Any) -> AsyncGenerator[Client, None]:
-    async with utils.http_context.open(), serving(row.speaks(model)):
+    async with utils.http_context.open(), row.serving(model):
         made = row.make(model.url, **options)
         session = made.session()
         try:
@@ -120,10 +120,13 @@ async def test_a_reply_is_asked_for_cancelled_and_truncated(row: Row) -> None:
     assert text == HELLO
     first, second = talk.model.made
     assert first.stopped is not None
-    assert [end for _, end, _ in talk.model.truncated] == [700]
-    (said,) = second.asked
-    # letters of 80 ms: "two" ends at 240 ms, "three" at 640 ms
-    assert said == ("assistant", "two three")
+    if row.truncates:
+        assert [end for _, end, _ in talk.model.truncated] == [700]
+        (said,) = second.asked
+        # letters of 80 ms: "two" ends at 240 ms, "three" at 640 ms
+        assert said == ("assistant", "two three")
+    else:
+        assert second.asked[1:] == [("assistant", first.said), ("user", ".")]
 
 
 @EVERY
@@ -140,21 +143,25 @@ async def test_a_tool_is_called_and_its_result_arrives(row: Row) -> None:
         await read(generation)
         (call,) = [call async for call in generation.function_stream]
         context = talk.session.chat_ctx.copy()
+        if call not in context.items and context.get_by_id(call.id) is None:
+            context.items.append(call)
         output = llm.FunctionCallOutput(
             call_id=call.call_id, name="book", output="booked", is_error=False
         )
         context.items.append(output)
+        await talk.generations.get()
         await talk.session.update_chat_ctx(context)
-        text, _ = await read(await talk.session.generate_reply())
+        if not talk.session.capabilities.auto_tool_reply_generation:
+            await talk.session.generate_reply()
+        text, _ = await talk.heard()
         await asyncio.sleep(0.5)
     assert text == HELLO
     first, second = talk.model.made
     assert first.tools == second.tools == ["book"]
-    assert second.asked == [
-        ("assistant", "One moment."),
-        ("call", 'book({"day": "Friday"})'),
-        ("result", "booked"),
-    ]
+    *_, said, (kind, called), (_, result) = second.asked
+    assert said == ("assistant", "One moment.")
+    assert (kind, called[:5]) == ("call", "book(")
+    assert "booked" in result
 
 
 @EVERY
@@ -166,9 +173,9 @@ async def test_a_lost_connection_is_opened_again_with_the_history(row: Row) -> N
         text, _ = await read(await talk.session.generate_reply())
         await asyncio.sleep(0.5)
     assert text == HELLO
-    assert "session_reconnected" in talk.names()
+    assert ("session_reconnected" in talk.names()) == row.tells_reconnected
     assert len(talk.model.connections) == 2
-    assert talk.model.made[2].asked[0] == ("assistant", "Good day.")
+    assert ("assistant", "Good day.") in talk.model.made[2].asked
 
 
 @EVERY
@@ -199,8 +206,9 @@ async def test_what_goes_wrong_is_told(row: Row, fault: str) -> None:
 async def test_a_server_that_does_not_let_in_is_an_error(row: Row, door: str) -> None:
     model = Model()
     model.doors = [door] * 10
-    with pytest.raises(Exception, match="connection"):
+    closing = pytest.raises(APIError) if row.raises_at_close else nullcontext()
+    with closing:
         async with client(row, model) as talk:
             await asyncio.sleep(60.0)
     errors = [event for name, event in talk.events if name == "error"]
-    assert [each.recoverable for each in errors] == [True, True, True, False]
+    assert [each.recoverable for each in errors] == [*[True] * row.tries, False]
