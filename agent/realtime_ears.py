@@ -47,6 +47,7 @@ class RealtimeEars:
         self._number = 0
         self._voice_at: float | None = None
         self._lasting: asyncio.TimerHandle | None = None
+        self._news: asyncio.Handle | None = None  # of a voice
         self._turns = HeardTurns()
         self._interim: tuple[str, str | None] | None = None
         self._final: asyncio.Future[None] | None = None
@@ -187,20 +188,41 @@ class RealtimeEars:
         interim, self._interim = self._interim, None
         if interim is not None and self._seat.link is not None:
             self._write(self._seat.link, *interim)
+        self.unannounced()
 
     # What the model reports.
 
     def _on_started(self, _: object) -> None:
-        talk, now = self._conversation, self._loop.time()
-        if not self._seat.detecting:
-            return  # our detector has noticed, or will
+        """There is a voice, unless a reply follows in the same moment: Gemini's plugin announces
+        each reply that it was not asked for as if somebody spoke."""
+        if self._seat.detecting:  # else our detector has noticed, or will
+            self._news = self._loop.call_soon(self._starts)
+
+    def _starts(self) -> None:
+        talk, now, self._news = self._conversation, self._loop.time(), None
         self._voice(now)
         talk.observe(o.VoiceStarted(now, answers=True))
         if not self._seat.overlaps:
             self._hear(final=False)
 
-    def _on_stopped(self, _: object) -> None:
-        if not self._seat.detecting:
+    def unannounced(self) -> bool:
+        """Is there a voice that nobody was told of? Nobody will be."""
+        news, self._news = self._news, None
+        if news is not None:
+            news.cancel()
+        return news is not None
+
+    def answered(self) -> None:
+        """The model answers by itself: it has heard the user out, though it may say so later."""
+        if not self._seat.overlaps:
+            self._on_stopped()
+        if self._conversation.machine.text:
+            self._conversation.observe(o.CommitNow())
+
+    def _on_stopped(self, _: object = None) -> None:
+        if self.unannounced():
+            self._starts()
+        if not self._seat.detecting or self._voice_at is None:
             return
         self._voice_at = None
         self._conversation.observe(o.VoiceStopped(self._loop.time()))

@@ -189,10 +189,11 @@ class Link:
         """The model is told what of that conversation it does not have."""
 
         async def do() -> None:
-            missing = [item for item in bare(context).items if not self._has(item)]
-            if missing:
-                self.known.update(item.id for item in missing)
-                mirror = self.session.chat_ctx.copy()
+            mirror = self.session.chat_ctx.copy()
+            there = {item.id for item in mirror.items}
+            new = [item for item in bare(context).items if not self._has(item)]
+            self.known.update(item.id for item in new)
+            if missing := [item for item in new if item.id not in there]:
                 mirror.items.extend(missing)
                 await self.session.update_chat_ctx(mirror)
 

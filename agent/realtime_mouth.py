@@ -67,14 +67,15 @@ class RealtimeMouth:
         if expected is not None and not expected[0].done():
             self._expected = None
             if not expected[1].stopped:
+                self._seat.ears.unannounced()
                 expected[0].set_result(event)
                 return
             unwanted |= not self._seat.detecting  # nobody waits for it any more
         if unwanted:
             self._link.interrupt()
             return
-        if self._seat.detecting and talk.machine.text:
-            talk.observe(o.CommitNow())
+        if self._seat.detecting:
+            self._seat.ears.answered()
         turn, self._seat.ears.turn = self._seat.ears.turn, None
         talk.states.hold()
         talk.speaking.give_way()

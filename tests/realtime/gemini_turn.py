@@ -58,7 +58,8 @@ class Turn:
         self.made.stopped = asyncio.get_running_loop().time()
         if self._task is not None:
             self._task.cancel()
-        self._remember()
+        if not self.made.over:
+            self._remember()
         await self.session.content(interrupted=True)
         await self._end()
 
@@ -89,15 +90,19 @@ class Turn:
             await session.send(go_away={"time_left": "5s"})
         self.made.over = True
         self._remember()
-        session.turn = None
         await self._close()
 
     async def _close(self) -> None:
         session = self.session
         await session.content(generation_complete=True)
         if not self.made.answer.calls:
+            if self.made.first is not None:  # the turn is over when it has been heard
+                heard = self.made.first + self.made.samples / OUT_RATE
+                await asyncio.sleep(heard - asyncio.get_running_loop().time())
+            session.turn = None
             await self._end()
             return
+        session.turn = None
         calls = []
         for name, arguments in self.made.answer.calls:
             call_id = session.name("call")

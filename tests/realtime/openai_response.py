@@ -128,6 +128,8 @@ class Response:
         name = (
             "response.output_text.delta" if self._text else "response.output_audio_transcript.delta"
         )
+        if self.session.model.timed and not self._text:
+            item["begins"] = self.made.samples / OUT_RATE
         await self._send(name, item, content_index=0, delta=delta)
         if self._text:
             await asyncio.sleep(0.02)
@@ -190,7 +192,8 @@ class Response:
     async def _send(self, kind: str, item: dict[str, Any], **fields: Any) -> None:
         index = self._items.index(item)
         common = {"response_id": self.id, "item_id": item["id"], "output_index": index}
-        await self.session.send(kind, **common, **fields)
+        more = {"start_time": begins} if (begins := item.pop("begins", None)) is not None else {}
+        await self.session.send(kind, more, **common, **fields)
 
     def _state(self, status: str) -> dict[str, Any]:
         return {

@@ -91,9 +91,10 @@ class Session:
         for task in self._tasks:
             task.cancel()
 
-    async def send(self, kind: str, **fields: Any) -> None:
+    async def send(self, kind: str, more: dict[str, Any] | None = None, **fields: Any) -> None:
+        """An event; `more` is what some servers add to what the types have."""
         event = events.written(kind, event_id=self.name("event"), **fields)
-        await self.raw(event)
+        await self.raw(event | (more or {}))
 
     async def raw(self, event: dict[str, Any]) -> None:
         if not self._socket.closed:

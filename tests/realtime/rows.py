@@ -39,6 +39,7 @@ class Row:
     speaks: Callable[[Model], Speaks]
     secure: bool = False  # its client speaks only over TLS
     truncates: bool = True  # a message that was cut is cut at the provider's, too
+    times: bool = True  # words may come with the time at which they begin
     tells_reconnected: bool = True
     raises_at_close: bool = True  # what ended its session is raised where that is closed
     tries: int = 3  # of its own, for a connection that was never there
@@ -128,6 +129,7 @@ def _google(url: str, **options: Any) -> llm.RealtimeModel:
 TRAITS: Final[dict[str, Any]] = {
     "secure": True,
     "truncates": False,
+    "times": False,
     "tells_reconnected": False,
     "raises_at_close": False,
     "tries": 0,

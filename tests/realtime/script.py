@@ -87,6 +87,7 @@ class Model:
         self.doors: list[str] = []
         self.silence = 0.5  # seconds that end a turn, where the server says when
         self.transcribing = 0.1  # seconds from the end of a turn to its transcript
+        self.timed = False  # it tells when each word begins
         self.voice = Numbered()
         self.lines = Lines()
         self.made: list[Made] = []
