@@ -52,7 +52,6 @@ class Link:
         disabled: bool,
     ) -> None:
         self.model = model
-        self.session: llm.RealtimeSession[Any] = model.session(turn_detection_disabled=disabled)
         self.instructions = ""
         self.tools: list[llm.Tool] = []
         self.known: set[str] = set()
@@ -64,6 +63,13 @@ class Link:
         self._jobs = Stream(10**6, name="realtime")
         self._closing: asyncio.Task[Exception | None] | None = None
         self._open: list[asyncio.Future[None]] = []
+        # Before the tasks of the plugin, which may connect with what it knows then, for good.
+        self._beginning = scope.start("realtime beginning", self._begin())
+        try:
+            self.session: llm.RealtimeSession[Any] = model.session(turn_detection_disabled=disabled)
+        except BaseException:
+            self._beginning.cancel()
+            raise
         self._working = scope.start("realtime", self._work())
 
     @property
@@ -134,26 +140,42 @@ class Link:
             self._jobs.put_nowait((what, do, done))
         return done
 
+    async def _begin(self) -> None:
+        """What the model is told in the moment in which it sits down, without a pause."""
+        while self._jobs.waiting:
+            what, do, done = self._jobs.take_nowait()
+            try:
+                self._judge(what, await outcome(do()))
+            finally:
+                self._settle(done)
+
     async def _work(self) -> None:
+        await self._within("beginning", self._beginning)
         async for what, do, done in self._jobs:
             task = self._scope.start(what, outcome(do()))
-            await asyncio.wait([task], timeout=LIMIT)
-            error: Exception | None
-            if task.done():
-                error = None if task.cancelled() else task.result()
-            else:
-                task.cancel()
-                error = NodeTimeout.after(f"realtime {what}", LIMIT)
-            if isinstance(error, llm.RealtimeError):  # it may have taken it all the same
-                logger.warning("the realtime model did not confirm its %s: %s", what, error)
-            elif error is not None and self.dead is None:
-                self._failed(error)
+            await self._within(what, task)
+            if task.done() and not task.cancelled():
+                self._judge(what, task.result())
             self._settle(done)
+
+    async def _within(self, what: str, task: asyncio.Task[Any]) -> None:
+        """Wait for it, but not for ever."""
+        await asyncio.wait([task], timeout=LIMIT)
+        if not task.done():
+            task.cancel()
+            self._judge(what, NodeTimeout.after(f"realtime {what}", LIMIT))
+
+    def _judge(self, what: str, error: Exception | None) -> None:
+        if isinstance(error, llm.RealtimeError):  # it may have taken it all the same
+            logger.warning("the realtime model did not confirm its %s: %s", what, error)
+        elif error is not None and self.dead is None:
+            self._failed(error)
 
     def _settle(self, *done: asyncio.Future[None]) -> None:
         """Nobody need wait for those any more."""
         for each in done:
-            self._open.remove(each)
+            if each in self._open:
+                self._open.remove(each)
             if not each.done():
                 each.set_result(None)
 
@@ -283,6 +305,7 @@ class Link:
         """End the session; the task has no error to raise."""
         if self._closing is None:
             self._jobs.close()
+            self._beginning.cancel()
             self._working.cancel()
             self._settle(*self._open)
             self._closing = self._scope.start("realtime close", outcome(self.session.aclose()))

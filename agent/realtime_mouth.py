@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
 from antiphon.memory import rendered
-from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import NodeTimeout, UsageError
 from antiphon.pipeline.observations import Kind
 from antiphon.realtime_link import LIMIT, Link, Wish

@@ -142,6 +142,4 @@ class Turn:
         blob["data"] = piece.tobytes()
         part = {"inline_data": blob}
         await self.session.content(model_turn={"role": "model", "parts": [part]})
-        if self.made.first is None:
-            self.made.first = asyncio.get_running_loop().time()
-        self.made.samples += len(piece)
+        self.session.model.sent(self.made, len(piece))

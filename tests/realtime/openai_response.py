@@ -139,9 +139,7 @@ class Response:
             piece = sound[start : start + size]
             encoded = base64.b64encode(piece.tobytes()).decode()
             await self._send("response.output_audio.delta", item, content_index=0, delta=encoded)
-            if self.made.first is None:
-                self.made.first = self.session.now
-            self.made.samples += len(piece)
+            self.session.model.sent(self.made, len(piece))
             await asyncio.sleep(len(piece) / OUT_RATE / self.made.answer.speed)
 
     async def _call(self, name: str, arguments: str) -> None:

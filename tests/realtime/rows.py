@@ -139,3 +139,4 @@ INFERENCE: Final = Row(
     "livekit inference", _inference, lambda model: OpenAI(model, dialects.INFERENCE)
 )
 ROWS: Final = [OPENAI, XAI, INFERENCE, GEMINI]
+CLIENTS: Final = [OPENAI, GEMINI]  # xAI's and the gateway's are OpenAI's, with other words

@@ -97,11 +97,13 @@ class Model:
         self.handles: dict[str, list[tuple[str, str]]] = {}  # conversations that may be resumed
         self.wrong: list[str] = []  # what a provider would refuse
         self.url = ""
+        self.news = asyncio.Event()  # of a response: it is asked for, or its audio begins
         self._open: dict[web.WebSocketResponse, web.Request] = {}
         self._given = 0
 
     def take(self, made: Made) -> Answer:
         """What is answered now."""
+        self.news.set()
         if self.script is not None:
             return self.script(made)
         if self._given >= len(self.answers):
@@ -135,6 +137,13 @@ class Model:
             if ended > limit:
                 return " ".join(words[:number])
         return made.said
+
+    def sent(self, made: Made, samples: int) -> None:
+        """Some audio of a response has gone out."""
+        if made.first is None:
+            made.first = asyncio.get_running_loop().time()
+            self.news.set()
+        made.samples += samples
 
     def asked(self, kind: str) -> int:
         """How often a message of that kind came."""

@@ -14,7 +14,6 @@ from antiphon.options import ConnectOptions
 from antiphon.simulate import LawBroken, listens, pauses
 from antiphon.simulated_call import Call
 from antiphon.simulated_laws import broken
-from tests.realtime.script import Made, Model
 from tests.realtime.sound import OUT_RATE
 
 if TYPE_CHECKING:
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from livekit.agents import llm
 
     from antiphon.simulate import Act
-
     from tests.realtime.rows import Row
+    from tests.realtime.script import Made, Model
 
 PATIENCE: Final = 20.0  # seconds that a model may take to begin its response
 
@@ -55,7 +54,8 @@ class Talk:
         await self.call.play(*acts)
         async with asyncio.timeout(PATIENCE):
             while len(self.made) < due or self.made[-1].first is None:
-                await asyncio.sleep(0.05)
+                self.model.news.clear()
+                await self.model.news.wait()
 
     def heard_of(self, number: int) -> float:
         """Milliseconds heard of that response of the model's."""
@@ -95,8 +95,8 @@ async def talking(
 ) -> AsyncGenerator[Talk, None]:
     """A call with `row`'s model, made with what is `given`; its server does as `model` says.
 
-    With `timed`, it tells when each word begins, where its protocol has a place for that. Leaving it checks every law, that the server has refused nothing, and that its sockets are
-    closed.
+    With `timed`, it tells when each word begins, where its protocol has a place for that. Leaving
+    it checks every law, that the server has refused nothing, and that its sockets are closed.
     """
     options.setdefault("conn_options", ConnectOptions())
     async with AsyncExitStack() as stack:
@@ -125,9 +125,12 @@ async def talking(
 
 @contextmanager
 def day_of_the_loop() -> Iterator[None]:
-    """The time of day goes with the loop's: plugins say by it when the user's turn began."""
+    """The time of day goes with the loop's: plugins say by it when the user's turn began.
+
+    It is a minute fast: a token that was made by the real one is then never of the future.
+    """
     loop, real = asyncio.get_running_loop(), time.time
-    began = real() - loop.time()
+    began = real() - loop.time() + 60.0
     time.time = lambda: began + loop.time()
     try:
         yield

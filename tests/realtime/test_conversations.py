@@ -80,3 +80,24 @@ async def test_a_barge_in_is_heard_at_once_and_the_model_knows_what_was_heard(ro
         assert abs(milliseconds - talk.heard_of(0)) <= 20
         assert end.asked[1] == ("assistant", said)
     assert end.asked[-1] == ("user", "stop that is enough")
+
+
+class Greeting(Waiter):
+    async def on_enter(self) -> None:
+        self.session.generate_reply(instructions="Greet the user.")
+
+
+@EVERY
+async def test_a_greeting_is_heard_from_a_model_that_is_told_all_before_it_connects(
+    row: Row,
+) -> None:
+    """Google's plugin connects anew for other instructions and tools, and forgets questions."""
+    async with talking(row, Model("Good day.", SECOND), agent=Greeting()) as talk:
+        await talk.play()
+        await talk.play(says("thank you"))
+    assert talk.call.said("agent") == ["Good day.", SECOND]
+    assert len(talk.model.connections) == 1
+    greeting, answer = talk.made
+    assert "Greet the user." in f"{greeting.instructions} {greeting.asked}"
+    assert greeting.tools == answer.tools == ["book"]
+    assert "Greet the user." not in answer.instructions
