@@ -161,12 +161,13 @@ class RealtimeEars:
         talk = self._conversation
         if not text.strip():
             return
-        began = self._turns.worded(item)
+        since = self._loop.time() - (talk.memory.wall() - at) if at else None
+        began = self._turns.worded(item, since)
         message = talk.memory.user_message(text.strip())
         if item is not None:
             message.id = item
         if began is not None:
-            message.created_at = talk.memory.wall(began)
+            message.created_at = talk.memory.wall(began) - MOMENT  # before an answer of that moment
         elif at:
             message.created_at = min(at, message.created_at)
         link.known.add(message.id)

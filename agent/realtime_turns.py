@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 KEPT: Final = 20  # turns whose words may still come
+SLACK: Final = 0.5  # seconds between two clocks that tell the beginning of a turn
 
 
 @dataclass(slots=True, eq=False)
@@ -51,11 +52,14 @@ class HeardTurns:
         if turn is not None:
             turn.item = item
 
-    def worded(self, item: str | None) -> float | None:
-        """Words have come, of the turn of that name; since when it goes on, where that is known."""
+    def worded(self, item: str | None, at: float | None = None) -> float | None:
+        """Words have come, of the turn of that name, or the one that went on `at` that time; since
+        when it goes on, where that is known."""
         turns = [t for t in self._turns if item is not None and t.item == item]
         if not turns and item is not None:
             turns = [t for t in self._turns if t.item is None and not t.worded]
+            if at is not None:  # no words come any more of those before it
+                turns = [t for t in turns if t.began <= at + SLACK][-1:]
         turn = next(iter(turns or self._turns[-1:]), None)
         if turn is None:
             return None

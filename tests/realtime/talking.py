@@ -11,7 +11,7 @@ from livekit.agents import utils
 
 from antiphon import Agent, AgentSession
 from antiphon.options import ConnectOptions
-from antiphon.simulate import LawBroken, listens, pauses
+from antiphon.simulate import LawBroken, ScriptedTTS, listens, pauses
 from antiphon.simulated_call import Call
 from antiphon.simulated_laws import broken
 from tests.realtime.sound import OUT_RATE
@@ -56,6 +56,16 @@ class Talk:
             while len(self.made) < due or self.made[-1].first is None:
                 self.model.news.clear()
                 await self.model.news.wait()
+
+    async def play_text(self, *acts: Act) -> None:
+        """`play`, of a model that answers with text."""
+        due = len(self.made) + 1
+        await self.call.play(*acts)
+        async with asyncio.timeout(PATIENCE):
+            while len(self.made) < due:
+                self.model.news.clear()
+                await self.model.news.wait()
+        await self.call.play(pauses(1.0), listens(gap=1.0))
 
     def heard_of(self, number: int) -> float:
         """Milliseconds heard of that response of the model's."""
@@ -106,8 +116,12 @@ async def talking(
         await stack.enter_async_context(row.serving(model))
         made = row.make(model.url, **(given or {}))
         stack.push_async_callback(made.aclose)
-        session: AgentSession[Any] = AgentSession(llm=made, **options)
-        call = Call(voice=model.voice, rate=OUT_RATE)
+        of_its_own = options.pop("session", None)
+        session: AgentSession[Any] = (
+            of_its_own(model.url) if of_its_own else AgentSession(llm=made, **options)
+        )
+        voice = None if isinstance(session.tts, ScriptedTTS) else model.voice
+        call = Call(voice=voice, rate=None if voice is None else OUT_RATE)
         await call.begin(agent or brief(), session, {}, aloud=True, mouth=model.lines)
         try:
             yield Talk(call, model, made)
