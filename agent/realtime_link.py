@@ -102,8 +102,8 @@ class Link:
 
     def truncate(self, message: str, spoken: bool, milliseconds: int, text: str) -> None:
         """Of that message so much was heard."""
-        if not self.can.message_truncation:
-            return
+        if not self.can.message_truncation or self.session.chat_ctx.get_by_id(message) is None:
+            return  # or it came over a connection that was lost, and the model has nothing of it
         modalities: list[Literal["text", "audio"]] = ["audio", "text"] if spoken else ["text"]
         self._guarded(
             lambda: self.session.truncate(
