@@ -56,6 +56,7 @@ def test_every_sample_has_a_test() -> None:
         *("tools.py", "handoff.py", "llm_http.py", "llm_langchain.py", "survey.py"),
         *("test_my_agent.py", "room.py", "room_text.py", "room_video.py", "room_keypad.py"),
         *("llm_openai.py", "llm_blocking.py", "llm_graph.py"),
+        *("realtime_openai.py", "realtime_gemini.py"),
     }
     assert {path.name for path in SAMPLES.glob("*.py")} == tested
 
