@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from statistics import mean, median
 from typing import TYPE_CHECKING, Any
 
@@ -195,6 +196,36 @@ def held(quick: bool) -> list[Line]:
     return [(measure, "–", "–", cell, "<= 5")]
 
 
+def speech_to_speech(quick: bool) -> list[Line]:
+    if find_spec("livekit.plugins.openai") is None:
+        return [("speech-to-speech", "–", "–", "–", "pip install -e '.[providers]'")]
+    from bench import realtime  # beside the tests' server
+
+    times, many = (5, 20) if quick else (20, 200)
+    first = [real(realtime.first_sound(ours, times)) for ours in (False, True)]
+    told = [real(realtime.cuts(ours, times)) for ours in (False, True)]
+    _, beside = realtime.counted(realtime.cuts(True, many))
+    within = sum(each <= 20 for each in beside)
+    name, theirs = "speech-to-speech", told[0][1]
+    return [
+        (f"{name}: first delta to first frame, ms", spread(first[0]), "–", spread(first[1]), ""),
+        (
+            f"{name}: barge-in to truncate on the socket, ms",
+            spread(told[0][0], 0),
+            "–",
+            spread(told[1][0], 0),
+            "the plugin sends 100 ms pieces",
+        ),
+        (
+            f"{name}: truncated beside what was heard, ms",
+            f"{max(theirs):.1f} at most in {times}",
+            "–",
+            f"{max(beside):.1f} at most in {many}",
+            f"<= 20; {within} of {many}",
+        ),
+    ]
+
+
 CASES: dict[str, Callable[[bool], list[Line]]] = {
     "plain": plain_overhead,
     "models": model_overhead,
@@ -208,6 +239,7 @@ CASES: dict[str, Callable[[bool], list[Line]]] = {
     "simulated": simulated,
     "loop": held,
     **providers.CASES,
+    "realtime": speech_to_speech,
 }
 
 
