@@ -17,7 +17,7 @@ from livekit.agents import utils
 import antiphon
 from bench.ends import Caller, Counting, OurSink, TheirSink
 from bench.models import OUT_RATE
-from tests.providers.loop import LoopbackLoop
+from antiphon.conformance import LoopbackLoop
 from tests.realtime.rows import OPENAI
 from tests.realtime.script import Answer, Model
 

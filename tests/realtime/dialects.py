@@ -6,8 +6,8 @@ import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.providers import gateway
-from tests.providers.wire import Refused, Request
+from antiphon.conformance import gateway
+from antiphon.conformance.wire import Refused, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

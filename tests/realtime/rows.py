@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from livekit.agents import inference
 
-from tests.providers import gateway
-from tests.providers.rows import plugin
+from antiphon.conformance import gateway
+from antiphon.conformance.providers import plugin
 from tests.realtime import certificate, dialects
 from tests.realtime.gemini_wire import Gemini
 from tests.realtime.openai_wire import OpenAI

@@ -69,10 +69,10 @@ class Talk:
 
     def heard_of(self, number: int) -> float:
         """Milliseconds heard of that response of the model's."""
-        first = self.made[number].notes["first"] + 1
+        first: int = self.made[number].notes["first"] + 1
         after = self.made[number + 1 :]
         last = after[0].notes["first"] if after and "first" in after[0].notes else 2**15
-        samples = sum(first <= value <= last for value in self.call.sound)
+        samples = sum(1 for value in self.call.sound if first <= value <= last)
         return samples * 1000 / OUT_RATE
 
     def history(self) -> list[tuple[str, str]]:

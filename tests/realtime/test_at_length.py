@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from antiphon import Agent, AgentSession, function_tool
 from antiphon.simulate import ScriptedTTS, ScriptedVAD, coughs, interrupts, listens, pauses, says
-from tests.providers import gateway
+from antiphon.conformance import gateway
 from tests.realtime.rows import CLIENTS, GEMINI, INFERENCE, OPENAI, XAI, Row
 from tests.realtime.script import Answer, Made, Model
 from tests.realtime.talking import Talk, talking
@@ -93,7 +95,7 @@ async def test_a_cut_is_told_to_the_model_within_a_frame_of_what_was_heard(
     into: float, ours: bool
 ) -> None:
     given = {"turn_detection": None} if ours else {}
-    vad = {"vad": ScriptedVAD()} if ours else {}
+    vad: dict[str, Any] = {"vad": ScriptedVAD()} if ours else {}
     model = Model(Answer(endless=True), SECOND)
     async with talking(OPENAI, model, given=given, **vad) as talk:
         await talk.begins(says("count for me"))

@@ -24,7 +24,7 @@ SECOND = "See you on Friday."
 async def test_a_lost_connection_is_opened_again_with_what_was_said(row: Row) -> None:
     """Where the plugin tells, what was broken off is asked for anew at once."""
     rest = [REST] if row.tells_reconnected else []
-    answers = FIRST, Answer(HALF, fault="cut"), *rest, SECOND
+    answers = [Answer(FIRST), Answer(HALF, fault="cut"), *map(Answer, rest), Answer(SECOND)]
     async with talking(row, Model(*answers), faults=True) as talk:
         await talk.play(says("a table for four please"))
         await talk.play(says("and one for two"))
