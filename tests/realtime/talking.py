@@ -128,8 +128,12 @@ async def talking(
         finally:
             await call.end()
             await asyncio.sleep(0.1)
-    laws = list(broken(call, errors=faults))
-    if not (timed and row.times):  # then where a reply was cut is judged by its rate
+    _check(call, model, errors=faults, exact=timed and row.times)
+
+
+def _check(call: Call, model: Model, *, errors: bool, exact: bool) -> None:
+    laws = list(broken(call, errors=errors))
+    if not exact:  # then where a reply was cut is judged by its rate
         laws = [law for law in laws if not law.startswith("history has")]
     if laws:
         raise LawBroken("\n".join([*laws, "What was said:", str(call)]))
