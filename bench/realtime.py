@@ -15,9 +15,9 @@ from livekit import agents as livekit
 from livekit.agents import utils
 
 import antiphon
+from antiphon.conformance import LoopbackLoop
 from bench.ends import Caller, Counting, OurSink, TheirSink
 from bench.models import OUT_RATE
-from antiphon.conformance import LoopbackLoop
 from tests.realtime.rows import OPENAI
 from tests.realtime.script import Answer, Model
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from antiphon import Agent, AgentSession, function_tool
-from antiphon.simulate import ScriptedTTS, ScriptedVAD, coughs, interrupts, listens, pauses, says
 from antiphon.conformance import gateway
+from antiphon.simulate import ScriptedTTS, ScriptedVAD, coughs, interrupts, listens, pauses, says
 from tests.realtime.rows import CLIENTS, GEMINI, INFERENCE, OPENAI, XAI, Row
 from tests.realtime.script import Answer, Made, Model
 from tests.realtime.talking import Talk, talking
