@@ -78,7 +78,7 @@ def given_up(call: Call) -> list[Any]:
 PATIENT = {"openai responses by websocket", "amazon bedrock"}
 
 
-def cases(*faults: str) -> Any:
+def cases(*faults: str) -> pytest.MarkDecorator:
     silent = {"silence", "stall"}
     found = [
         (provider, fault)

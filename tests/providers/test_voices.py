@@ -10,7 +10,7 @@ from livekit import rtc
 from livekit.agents import stt, utils
 from livekit.agents.metrics import TTSModelUsage
 
-from antiphon import Agent, AgentSession
+from antiphon import Agent, AgentSession, inference, tts
 from antiphon.conformance import gateway
 from antiphon.conformance.gateway import Gateway
 from antiphon.conformance.talking import NO_DRAFT
@@ -121,3 +121,33 @@ async def test_after_a_barge_in_a_voice_by_name_speaks_on_another_connection(
     assert len(voices.created) == 2  # LiveKit's pool closes the first with its next request
     assert voices.spoken[-1].split() == ["Fine."]
     assert voices.left[0] < voices.left[1]
+
+
+@pytest.mark.parametrize("lives", [0, 1, 4])
+async def test_a_voice_that_dies_in_a_sentence_is_followed_by_one_that_says_the_rest(
+    lives: int,
+) -> None:
+    said = "Of course, there is a table at eight."
+    async with (
+        utils.http_context.open(),
+        voicing(Voices(lives=lives)) as dying,
+        voicing(Voices()) as other,
+    ):
+        engines: list[tts.TTS[Any]] = [  # the keys are in the environment
+            inference.TTS("cartesia/sonic-3", base_url=voices.url) for voices in (dying, other)
+        ]
+        adapter = tts.FallbackAdapter(engines, max_retry_per_tts=0)
+        agent = Agent(instructions="Be brief.", tts=adapter)
+        async with calling(agent, llm=[said], tts=OWN, turn_handling=NO_DRAFT) as call:
+            await call.play(says("a table please"), listens())
+        await adapter.aclose()
+        for engine in engines:
+            await engine.aclose()
+    assert call.said("agent") == [said]
+    rest = " ".join(" ".join(other.spoken).split())
+    assert rest
+    assert rest in said
+    assert said.startswith(rest) is (lives < 2)  # its client lets less than a word go with it
+    assert call.reported("error") == []
+    played = sum(len(pcm) for _, pcm in call.played) / adapter.sample_rate
+    assert 1.55 < played < 1.6 + 2 * 0.2  # a word that was broken off is begun anew

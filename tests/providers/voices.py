@@ -35,6 +35,7 @@ class Voices:
     heard: float = 0.0
     left: list[float] = field(default_factory=list)  # when each connection ended
     url: str = ""
+    lives: int | None = None  # words that a speaker says before its connection breaks
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         raw = Request(request.method, request.path, request.query, request.headers, b"")
@@ -77,13 +78,19 @@ class Voices:
         rate = int(first["sample_rate"])
         text: list[str] = []
         due: deque[dict[str, Any]] = deque()
+        words = 0
         async with Scope("voice") as scope:
             coming: Stream[Any] = scope.pipe("messages", socket, ahead=64)
             while True:
                 try:
                     event = json.loads((await coming.next(PACE if due else None)).data)
                 except Silent:
-                    await socket.send_json(due.popleft())
+                    message = due.popleft()
+                    words += message["type"] == "output_alignment"
+                    if self.lives is not None and words > self.lives:
+                        await socket.close(code=1011)
+                        return
+                    await socket.send_json(message)
                     continue
                 except StopAsyncIteration:
                     return
