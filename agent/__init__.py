@@ -132,7 +132,7 @@ from antiphon.session import AgentSession
 from antiphon.speech import SpeechHandle
 from antiphon.task import AgentTask
 from antiphon.version import __version__
-from antiphon.vision import Vision
+from antiphon.vision import Vision, image
 from antiphon.voice import avatar, io, room_io, text_transforms
 from antiphon.voice.room_io import RoomInputOptions, RoomIO
 
@@ -270,6 +270,7 @@ __all__ = [
     "create_api_error_from_http",
     "function_tool",
     "get_job_context",
+    "image",
     "inference",
     "io",
     "ipc",

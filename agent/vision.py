@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from livekit.agents import llm
 from livekit.agents.utils import images
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from livekit import rtc
 
 DETAIL = one_of("auto", "low", "high")
+KINDS: Final = {
+    b"\xff\xd8\xff": "image/jpeg",
+    b"\x89PNG\r\n": "image/png",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +65,11 @@ def seen(given: object) -> Vision | None:
     if find_spec("PIL") is None:
         raise UsageError("vision= needs Pillow: pip install 'antiphon[vision]'")
     return given
+
+
+def image(data: bytes) -> llm.ImageContent:
+    """A JPEG, PNG, GIF or WebP file's bytes, for the content of a message."""
+    kind = next((name for head, name in KINDS.items() if data.startswith(head)), None)
+    if kind is None:
+        raise ArgumentError(f"image({data[:8]!r}…): these are no bytes of a JPEG, PNG, GIF or WebP")
+    return llm.ImageContent(image=f"data:{kind};base64,{base64.b64encode(data).decode()}")

@@ -12,7 +12,16 @@ import pytest
 from livekit import rtc
 from livekit.agents.voice import io
 
-from antiphon import Agent, AgentSession, ArgumentError, ChatMessage, UsageError, Vision, inference
+from antiphon import (
+    Agent,
+    AgentSession,
+    ArgumentError,
+    ChatMessage,
+    UsageError,
+    Vision,
+    image,
+    inference,
+)
 from antiphon.llm import ImageContent
 from antiphon.simulate import OWN, ScriptedLLM, ScriptedTTS, calling, hesitates, listens, says
 
@@ -182,3 +191,16 @@ def test_what_is_no_vision_is_refused(wrong: Any) -> None:
 def test_a_size_that_cannot_be_is_refused(wrong: Any) -> None:
     with pytest.raises(ArgumentError):
         Vision(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [(b"\xff\xd8\xff\xe0x", "jpeg"), (b"\x89PNG\r\n\x1a\nx", "png"), (b"GIF89ax", "gif")],
+)
+def test_bytes_become_an_image_by_what_they_are(data: bytes, kind: str) -> None:
+    assert str(image(data).image).startswith(f"data:image/{kind};base64,")
+
+
+def test_bytes_of_no_image_are_refused() -> None:
+    with pytest.raises(ArgumentError, match="image"):
+        image(b"hello")

@@ -11,7 +11,7 @@ import pytest
 from livekit import rtc
 from livekit.agents.llm import ImageContent
 
-from antiphon import Agent, AgentSession, ChatContext, UsageError, Vision
+from antiphon import Agent, AgentSession, ChatContext, UsageError, Vision, image
 from antiphon.conformance import PROVIDERS, Provider, gateway, named
 from antiphon.conformance.talking import talking
 from antiphon.conformance.wire import Asked, Server
@@ -52,9 +52,8 @@ SEEING = pytest.mark.parametrize("row", [row for row in PROVIDERS if row.sees], 
 
 
 @SEEING
-async def test_bytes_as_a_data_url_arrive_as_they_are(row: Provider) -> None:
-    url = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
-    asked = await look(row, ImageContent(image=url))
+async def test_the_bytes_of_a_file_arrive_as_they_are(row: Provider) -> None:
+    asked = await look(row, image(PNG))
     ((kind, data),) = asked.images
     assert kind == "image/png"
     assert base64.b64decode(data) == PNG
