@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from livekit.agents import NOT_GIVEN, NotGivenOr, get_job_context, llm
 
 from antiphon import arguments
+from antiphon.context import INSIDE
 from antiphon.function_tools import function_tool
 from antiphon.pipeline.errors import UsageError
 from antiphon.task import AgentTask
@@ -18,6 +19,8 @@ from antiphon.workflows.dtmf import DtmfEvent, format_dtmf
 if TYPE_CHECKING:
     from livekit import rtc
     from livekit.agents import AgentStateChangedEvent, UserStateChangedEvent
+
+    from antiphon.room import RoomIO
 
 logger = logging.getLogger("antiphon.workflows")
 
@@ -48,7 +51,9 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
     """Gets `num_digits` keys, from a room with a telephone in it or by voice.
 
     It is done `dtmf_input_timeout` seconds after the last key, or at the `dtmf_stop_event`; the
-    time does not run while somebody speaks. Mutable state: the keys, and the timer.
+    time does not run while somebody speaks. Keys count from where it is awaited: who knows the menu
+    does not wait for its end. Mutable state: the keys, those from before it has entered, where
+    they come from, the timer.
     """
 
     def __init__(
@@ -68,6 +73,8 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
         self._patience = dtmf_input_timeout
         self._stop = dtmf_stop_event
         self._keys: list[DtmfEvent] = []
+        self._early: list[DtmfEvent] | None = []
+        self._where: RoomIO | None = None
         self._timer: asyncio.TimerHandle | None = None
         told = [
             INSTRUCTIONS.format(count=num_digits),
@@ -93,17 +100,27 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
 
         return end
 
+    async def _held(self) -> GetDtmfResult:
+        self._where = self._in_room()
+        if (room := self._room()) is None:
+            return await super()._held()
+        room.on("sip_dtmf_received", self._received)
+        try:
+            return await super()._held()
+        finally:
+            room.off("sip_dtmf_received", self._received)
+
     async def on_enter(self) -> None:
-        if (room := self._room()) is not None:
-            room.on("sip_dtmf_received", self._received)
         self.session.on("user_state_changed", self._user_changed)
         self.session.on("agent_state_changed", self._agent_changed)
-        self.session.generate_reply(tool_choice="none")
+        early, self._early = self._early or [], None
+        for key in early:
+            self.press(key)
+        if not self.done():
+            self.session.generate_reply(tool_choice="none")
 
     async def on_exit(self) -> None:
         self._wait(False)
-        if (room := self._room()) is not None:
-            room.off("sip_dtmf_received", self._received)
         self.session.off("user_state_changed", self._user_changed)
         self.session.off("agent_state_changed", self._agent_changed)
 
@@ -111,7 +128,9 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
         """The user has pressed a key."""
         if self.done():
             return
-        if key is self._stop:
+        if self._early is not None:
+            self._early.append(key)
+        elif key is self._stop:
             self._read()
         else:
             self._keys.append(key)
@@ -155,15 +174,18 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
 
     def _room(self) -> rtc.Room | None:
         """The session's, else the job's; a console and a test have none."""
-        try:
-            return self.session.room_io.room
-        except UsageError:
-            job: Any = get_job_context(required=False)
-            return None if job is None else job.room
+        if self._where is not None:
+            return self._where.room
+        job: Any = get_job_context(required=False)
+        return None if job is None else job.room
 
     def _user(self) -> rtc.RemoteParticipant | None:
         """Who is asked for digits, where that is known."""
+        return None if self._where is None else self._where.linked_participant
+
+    def _in_room(self) -> RoomIO | None:
+        inside = INSIDE.get()
         try:
-            return self.session.room_io.linked_participant
+            return inside.conversation.session.room_io if inside else None
         except UsageError:
             return None

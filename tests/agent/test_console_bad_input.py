@@ -262,7 +262,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_commands_of_later_say_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["web", "program.py"]) == 1
-    there = "console, doctor, start, dev, connect"
+    there = "console, doctor, conformance, start, dev, connect, download-files"
     said = f"antiphon: `web` is not there yet; there is: {there}\n"
     assert capsys.readouterr().err == said
 
