@@ -88,9 +88,11 @@ class Console:
                     await self._open(scope)
                 if self._screen.typing:
                     scope.start("wishes", self._fulfil())
-                scope.start("caller", self._call())  # who waits, before a program that may block
+                # Who waits, before a program that may block.
+                caller = scope.start("caller", self._call())
                 scope.start("entry point", self._enter(job, self._entry))
                 await asyncio.wait([self._ended])
+                caller.cancel()  # what is said from now on is said to nobody
                 ending = self._ended.result()
                 await self._hang_up(scope, job, ending)
         await self._sweep()
