@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import TYPE_CHECKING
 
@@ -92,6 +93,14 @@ def test_a_model_of_ones_own_is_tried_in_calls(capsys: pytest.CaptureFixture[str
         ["cut", "yes"],
         ["4", "of", "4"],
     ]
+
+
+def test_a_program_that_runs_the_suite_is_logged_as_before(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    before = logging.getLogger("antiphon").level
+    assert cli.run(["conformance", "no_such_module:make"]) == 1
+    assert logging.getLogger("antiphon").level == before
 
 
 def test_what_a_model_does_not_do_is_said_with_what_it_does(
