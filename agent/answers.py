@@ -182,7 +182,7 @@ class Answers:
             if isinstance(entry, Turn):
                 await self._take(scope, entry)
             else:
-                await self._change_hands(entry.agent)
+                await self._change_hands(entry)
             if entry in self._open:
                 self._open.remove(entry)
             self._conversation.stir()
@@ -224,19 +224,21 @@ class Answers:
     def _newest(self, kind: type[Turn]) -> Turn | None:
         return next((e for e in reversed(self._open) if isinstance(e, kind)), None)
 
-    async def _change_hands(self, agent: Agent) -> None:
+    async def _change_hands(self, handing: HandOver) -> None:
         """The agent leaves, says what it has still to say, and the next one sits down."""
-        conversation, old = self._conversation, self.agent
+        conversation, old, agent = self._conversation, self.agent, handing.agent
         self.drop()
         await conversation.seats.leave(old)
         await conversation.speaking.finished(old)
-        if conversation.answers is not self:  # its task is done meanwhile: it is for who is there
-            conversation.answers.hand_over(agent)
+        if conversation.answers is self:
+            await conversation.tools.leave(old)
+            await conversation.speaking.finished(old)
+            await conversation.toolsets.open(agent)
+        if handing not in self._open:  # a later one was quicker, or the session has closed
+            conversation.toolsets.forgo(agent)
             return
-        await conversation.tools.leave(old)
-        await conversation.speaking.finished(old)
-        await conversation.toolsets.open(agent)
-        if conversation.idle.closed:
+        if conversation.answers is not self:  # its task is done meanwhile, or one has begun
+            conversation.answers.hand_over(agent)
             return
         self.drop()
         self.agent, self._owed = agent, None

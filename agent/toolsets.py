@@ -111,6 +111,12 @@ class Toolsets:
             await self.open(agent)
             self.let_go()
 
+    def forgo(self, agent: Agent) -> None:
+        """`agent` takes no seat after all."""
+        if agent in self._coming:
+            self._coming.remove(agent)
+            self.let_go()
+
     def let_go(self) -> None:
         """Close, in the background, what no agent with a seat has any more."""
         if not self._open:
