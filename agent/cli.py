@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TextIO, cast
 
 from livekit.agents import AgentServer, WorkerOptions
 
-from antiphon import conforming, line, serving, signals
+from antiphon import collector, conforming, line, serving, signals
 from antiphon.call import Call, Ending, left_by
 from antiphon.console import Console
 from antiphon.nodes.models import LOCAL_ONLY
@@ -171,6 +171,7 @@ def _say_at_once(record: CallRecord | None) -> None:
 
 
 def _held(call: Call, heeding: signals.Signals) -> Ending:
+    collector.pass_over_what_is_loaded()
     threads = ThreadPoolExecutor(thread_name_prefix="program")
     consoles: list[Console] = []
 

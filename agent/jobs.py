@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from livekit.agents import CloseReason, get_job_context
 
-from antiphon import session_options, worker
+from antiphon import collector, session_options, worker
 from antiphon.arguments import given
 from antiphon.jobs_lost import LostCall as LostCall
 from antiphon.jobs_lost import lost_call as lost_call
@@ -76,6 +76,7 @@ class Setup:
         if self.served.given.setup is not None:
             with blamed(self.served.program, "failed in setup_fnc"):
                 self.served.given.setup(process)
+        collector.pass_over_what_is_loaded()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from antiphon.nodes.local import sphinx
+from antiphon.nodes.local.threads import give_way
 from antiphon.pipeline.errors import NodeError
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ class Decoders:
         self._idle: list[Decoder] = []
         self._lock = threading.Lock()
         self._loading = threading.Lock()
-        self.executor = ThreadPoolExecutor(max(2, os.cpu_count() or 2), "antiphon-pocketsphinx")
+        self.executor = ThreadPoolExecutor(
+            max(2, os.cpu_count() or 2), "antiphon-pocketsphinx", initializer=give_way
+        )
 
     def warm(self) -> None:
         """Have one decoder ready, so that the first utterance need not wait for it."""

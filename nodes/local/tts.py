@@ -23,6 +23,7 @@ from livekit.agents.voice.io import TimedString
 
 from antiphon.nodes.local import espeak, flite
 from antiphon.nodes.local.script import Listener, Mark, Script, portions
+from antiphon.nodes.local.threads import give_way
 from antiphon.pipeline.errors import NodeError, NodeUnavailable, UsageError
 
 logger = logging.getLogger("antiphon.local.tts")
@@ -255,7 +256,7 @@ def _say(engine: str, voice: str, speed: float, script: Script, listener: Listen
 
 @functools.cache
 def _thread(engine: str) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"antiphon-{engine}")
+    return ThreadPoolExecutor(1, f"antiphon-{engine}", initializer=give_way)
 
 
 @functools.cache

@@ -248,6 +248,25 @@ def test_without_a_caller_a_recorded_one_is_named(programs: Programs) -> None:
     assert ran.status == 0
 
 
+COUNTING = """
+import gc
+from antiphon import Agent, AgentServer, AgentSession, cli
+
+server = AgentServer()
+
+
+@server.rtc_session()
+async def entry(ctx):
+    print("left to look at:", len(gc.get_objects()))
+    session = AgentSession(llm="local/brain")
+    await session.start(Agent(instructions=""), room=ctx.room)
+
+
+if __name__ == "__main__":
+    cli.run_app(server)
+"""
+
+
 @pytest.mark.parametrize("command", [["-m", "antiphon", "console", "FILE"], ["FILE", "console"]])
 def test_a_program_runs_by_either_command(command: list[str], tmp_path: Path) -> None:
     sample = str(Path(__file__).parents[2] / "samples" / "override_llm_node.py")
@@ -262,3 +281,18 @@ def test_a_program_runs_by_either_command(command: list[str], tmp_path: Path) ->
     )
     assert (ran.returncode, ran.stderr) == (0, "")
     assert "agent  You said: hi there" in ran.stdout
+
+
+def test_no_call_is_paused_to_look_for_garbage_in_what_was_loaded_before(tmp_path: Path) -> None:
+    program = tmp_path / "counting.py"
+    program.write_text(COUNTING)
+    ran = subprocess.run(
+        [sys.executable, str(program), "console", "--text", "--fast"],
+        input="hello\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    left = int(ran.stdout.partition("left to look at: ")[2].split()[0])
+    assert left < 50_000, "LiveKit's modules alone are 200,000"

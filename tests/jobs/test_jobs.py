@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
 
 BEFORE = """
+import gc
 import logging
 from livekit import api
 
@@ -80,6 +81,7 @@ BODY = """
 folder = ctx.session_directory
 tell(ctx, ["folder", str(folder), folder.is_dir()])
 tell(ctx, ["same", get_job_context() is ctx])
+tell(ctx, ["left to look at", len(gc.get_objects())])
 tell(ctx, ["prewarmed", ctx.proc.userdata["model"] == f"loaded in {os.getpid()}"])
 ctx.add_shutdown_callback(lambda reason: fails(ctx))
 ctx.add_shutdown_callback(lambda reason: gone(ctx, reason))
@@ -146,6 +148,8 @@ async def test_a_job_has_a_folder_a_prewarmed_process_and_a_report_of_its_sessio
 ) -> None:
     said = await held(livekit_server, worker, folder, "shut_down")
     assert said["same"] == said["prewarmed"] == [True]
+    (left,) = said["left to look at"]
+    assert left < 50_000, "a look at all that was loaded, for garbage, would pause the call"
     path, was_there = said["folder"]
     assert was_there
     await until(lambda: not (folder / path).exists())
