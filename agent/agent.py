@@ -88,12 +88,12 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         self._llm = models.seeing(models.LLM.loaded_if_given(llm), self._chat_ctx)
         self._tts = models.TTS.loaded_if_given(tts)
         self.mcp_servers = deprecated.mcp_servers(old)
-        self.tool_handling = session_options.tool_handling(tool_handling)
+        self._tool_handling = session_options.tool_handling(tool_handling)
         self.expressive = session_options.expressive(expressive)
         self.min_consecutive_speech_delay = min_consecutive_speech_delay
         self.use_tts_aligned_transcript = use_tts_aligned_transcript
         session_options.check_speech(min_consecutive_speech_delay, use_tts_aligned_transcript)
-        self._session: AgentSession[Any] | None = None
+        self._running_in: AgentSession[Any] | None = None
 
     @property
     def id(self) -> str:
@@ -114,70 +114,60 @@ class Agent(InCharge, session_options.OptionsOfAgent):
     @property
     def chat_ctx(self) -> llms.ChatContext:
         """A copy of what it remembers, after its instructions once it is in a session."""
-        session = self._session
+        session = self._running_in
         return session.conversation.memory.context(self) if session else self._chat_ctx.copy()
-
-    @property
-    def remembered(self) -> llms.ChatContext:
-        """What this agent remembers, itself: for the session that writes it."""
-        return self._chat_ctx
 
     @property
     def session(self) -> AgentSession[Any]:
         """The session it runs in; UsageError while it runs in none."""
-        if self._session is None:
+        if self._running_in is None:
             raise UsageError(f"{self._id} is not running: start it with AgentSession.start(agent)")
-        return self._session
+        return self._running_in
 
-    @property
-    def turn_handling(self) -> TurnHandlingOptions | None:
-        """Its own options; they hold over the session's."""
-        return self._turn_handling
-
-    def may_join_session(self, session: AgentSession[Any]) -> None:
+    def _may_join_session(self, session: AgentSession[Any]) -> None:
         """UsageError when it cannot be in charge of `session`, and why."""
-        if self._session is not None and self._session is not session:
+        if self._running_in is not None and self._running_in is not session:
             raise UsageError(f"{self._id} is running in another session; make a new one")
         arguments.tools(f"the session's tools and those of {self._id}", session.tools, *self._tools)
         models.seeing(chosen("llm", self._llm, session), self._chat_ctx, session.vision)
 
-    def join_session(self, session: AgentSession[Any]) -> None:
+    def _join_session(self, session: AgentSession[Any]) -> None:
         """Called by the session that puts it in charge."""
-        self.may_join_session(session)
-        self._session = session
+        self._may_join_session(session)
+        self._running_in = session
 
-    def leave_session(self) -> None:
+    def _leave_session(self) -> None:
         """Called by the session when it is not in charge any more."""
-        self._session = None
+        self._running_in = None
 
     @property
     def stt(self) -> stts.STT[Any] | None:
         """The recogniser in use: its own, else the session's."""
-        return chosen("stt", self._stt, self._session)
+        return chosen("stt", self._stt, self._running_in)
 
     @property
     def vad(self) -> vads.VAD | None:
-        return chosen("vad", self._vad, self._session)
+        return chosen("vad", self._vad, self._running_in)
 
     @property
     def llm(self) -> llms.LLM[Any] | llms.RealtimeModel | None:
-        return cast("models.Mind | None", chosen("llm", self._llm, self._session))
+        return cast("models.Mind | None", chosen("llm", self._llm, self._running_in))
 
     @property
     def tts(self) -> ttss.TTS[Any] | None:
-        return chosen("tts", self._tts, self._session)
+        return chosen("tts", self._tts, self._running_in)
 
     @property
-    def models_in_use(self) -> list[Any]:
+    def _models_in_use(self) -> list[Any]:
         """Those in use."""
         return [m for m in (self.vad, self.stt, self.llm, self.tts) if m is not None]
 
     async def update_instructions(self, instructions: str | Instructions) -> None:
         """Replace the instructions, from the next reply on."""
         self._instructions = arguments.instructions(instructions)
-        if self._session is not None:
-            self._session.conversation.memory.set_up(self, self._instructions)
-            await self._session.conversation.realtime.refreshed(self)
+        if self._running_in is not None:
+            self._running_in.conversation.memory.set_up(self, self._instructions)
+            await self._running_in.conversation.realtime.refreshed(self)
 
     def update_options(
         self,
@@ -201,28 +191,28 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         self._tts = said(models.TTS.loaded_if_given(tts), self._tts)
         self.expressive = said(session_options.expressive(expressive), self.expressive)
         self._turn_handling = options.check(said(turn_handling, self._turn_handling))
-        if self._session is not None and self._session.current_agent is self:
-            self._session.conversation.follow(self)
+        if self._running_in is not None and self._running_in.current_agent is self:
+            self._running_in.conversation.follow(self)
 
     async def update_tools(self, tools: list[llms.Tool | llms.Toolset]) -> None:
         """Replace the tools, from the next reply on; calls of those it has not are forgotten."""
         old, self._tools = self._tools, arguments.tools("tools", tools)
-        if self._session is not None:
-            await self._session.conversation.toolsets.replaced(self, old)
+        if self._running_in is not None:
+            await self._running_in.conversation.toolsets.replaced(self, old)
         await self.update_chat_ctx(self._chat_ctx)
 
     async def update_chat_ctx(
         self, chat_ctx: llms.ChatContext, *, exclude_invalid_function_calls: bool = True
     ) -> None:
         """Replace what it remembers, from the next reply on; without calls of tools it has not."""
-        session = self._session
+        session = self._running_in
         tools = session.conversation.toolsets.offered(self) if session else self._tools
         self._chat_ctx = _copy(chat_ctx, tools if exclude_invalid_function_calls else None)
         if session is not None:
             session.conversation.memory.date(self._chat_ctx)
             await session.conversation.realtime.refreshed(self, replaced=True)
 
-    def overrides(self, name: str) -> bool:
+    def _overrides(self, name: str) -> bool:
         """Whether a node or hook of this agent is not the default one."""
         return getattr(type(self), name) is not getattr(Agent, name) or name in vars(self)
 

@@ -93,7 +93,7 @@ class Answers:
         """Prepare an answer to words that may not be the last."""
         self.drop()
         self._drafted = None
-        if not self.agent.answers_user:
+        if not self.agent._answers_user:
             return
         self._drafted = self._conversation.memory.user_turn(text)
         with outside():
@@ -113,11 +113,11 @@ class Answers:
         commit = self._conversation.realtime.ears.committed(commit)
         turn = Turn(self._conversation.next_turn(), self._message(commit), commit)
         self._conversation.realtime.ears.has_heard(turn.message, turn.number)
-        if commit.answer and self.agent.answers_user:
+        if commit.answer and self.agent._answers_user:
             self._conversation.speaking.give_way()
-        if not self.agent.answers_user:
+        if not self.agent._answers_user:
             self._kept.append(turn)
-        elif not self.agent.overrides("on_user_turn_completed") and not self._open:
+        elif not self.agent._overrides("on_user_turn_completed") and not self._open:
             self._write(turn)
             self._answer(turn, None, self._conversation.speaking.made)
         else:
@@ -140,7 +140,7 @@ class Answers:
         """Another agent is in charge: it gets the turns that this one has not answered."""
         kept, self._kept = self._kept, []
         for turn in kept:
-            if following.agent.answers_user:
+            if following.agent._answers_user:
                 following.line_up(turn)
             else:
                 following._kept.append(turn)

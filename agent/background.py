@@ -138,9 +138,9 @@ class Background:
         agent, last = talk.agent, reports[-1].outcome.output
         for report in reports:
             if report.known_to is not agent:
-                agent.remembered.insert([report.outcome.call, report.outcome.output])
+                agent._chat_ctx.insert([report.outcome.call, report.outcome.output])
                 report.known_to = agent
-        items = agent.remembered.items
+        items = agent._chat_ctx.items
         at_tail = bool(items) and items[-1].id == last.id
         name = "reply_at_tail_template" if at_tail else "reply_maybe_covered_template"
         told = render(self.templates[name], call_ids=_ids(reports))

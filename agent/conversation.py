@@ -106,7 +106,7 @@ class Conversation(Stirring):
             return  # a task that was awaited unwinds; nobody is heard any more
         self.obey(agent)
         self.hearing.follow(agent)
-        self.usage.follow(agent.models_in_use)
+        self.usage.follow(agent._models_in_use)
 
     def obey(self, agent: Agent) -> None:
         """Go by the options as they are now."""

@@ -31,7 +31,7 @@ def missing(agent: Agent, *, written: bool) -> list[str]:
     return [
         f"no {slot}: {WITHOUT[slot]}; pass {slot}= to AgentSession or override {slot}_node"
         for slot in slots
-        if getattr(agent, slot) is None and not agent.overrides(f"{slot}_node")
+        if getattr(agent, slot) is None and not agent._overrides(f"{slot}_node")
     ]
 
 

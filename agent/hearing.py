@@ -73,7 +73,7 @@ class Hearing:
         old, self._agent = self._agent, agent
         self._open_detector()
         same_node = type(agent).stt_node is type(old).stt_node
-        if agent.stt is not self._stt or not same_node or agent.overrides("stt_node"):
+        if agent.stt is not self._stt or not same_node or agent._overrides("stt_node"):
             self._open_recogniser()
 
     def _open_detector(self) -> None:
@@ -89,7 +89,7 @@ class Hearing:
             self._retire(self._recognising)
             self._recognising = self._audio = None
             self._flushes = []
-        if self._agent.stt is not None or self._agent.overrides("stt_node"):
+        if self._agent.stt is not None or self._agent._overrides("stt_node"):
             FLUSHES.set(self._flushes)
             self._recognising = self._scope.start("recognition", self._recognise(self._agent))
 

@@ -90,7 +90,7 @@ async def enter(conversation: Conversation, agent: Agent) -> None:
     TURNING.set(False)
     with inside(Inside(conversation, agent, entering=True)):
         error = await outcome(called(agent.on_enter))
-    if error is not None and not agent.entering_failed(error):
+    if error is not None and not agent._entering_failed(error):
         _report(conversation, "on_enter", error)
 
 

@@ -68,7 +68,7 @@ class Run:
         self._closing: asyncio.Task[None] | None = None
         self._hurried: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.room_io: RoomIO | None = None
-        agent.join_session(session)
+        agent._join_session(session)
         self.conversation = Conversation(session, agent, self._scope, self.strays)
         self.sight = Sight(session, self._scope)
 
@@ -96,7 +96,7 @@ class Run:
         if self._closing is not None:
             return  # it was closed before it began
         self._prewarm()
-        talk.usage.follow(self._agent.models_in_use)
+        talk.usage.follow(self._agent._models_in_use)
         talk.realtime.follow(self._agent)
         talk.hearing.start()
         talk.end_of_turn.follow()
@@ -119,7 +119,7 @@ class Run:
 
     def _prewarm(self) -> None:
         """Let the models open what they can before the first turn needs it."""
-        for line in honesty(*self._agent.models_in_use):
+        for line in honesty(*self._agent._models_in_use):
             logger.info("%s", line)
         for model in (self._agent.stt, self._agent.tts, self._agent.llm):
             if not isinstance(model, llm.RealtimeModel | None):

@@ -58,8 +58,8 @@ class Memory:
     ) -> llm.ChatItem:
         """Add an item to an agent's history and to the session's, as it is in the latter; `after`
         as in `place`."""
-        place(item, agent.remembered, after)
-        told = _veiled(item) if agent.confidential else item
+        place(item, agent._chat_ctx, after)
+        told = _veiled(item) if agent._confidential else item
         place(told, self._session.history, after)
         return told
 
@@ -97,15 +97,15 @@ class Memory:
 
     def forget(self, agent: Agent) -> None:
         """It is over: what it was told in confidence stays nowhere."""
-        if agent.confidential:
-            agent.remembered.items[:] = [_veiled(item) for item in agent.remembered.items]
+        if agent._confidential:
+            agent._chat_ctx.items[:] = [_veiled(item) for item in agent._chat_ctx.items]
 
     def context(self, agent: Agent, modality: Modality = "audio") -> llm.ChatContext:
         """What that agent's model is to know now: the instructions and the agent's history.
 
         `modality` says how the user speaks in this turn: instructions may differ by it.
         """
-        items = agent.remembered.items
+        items = agent._chat_ctx.items
         while items and items[0].id in (INSTRUCTIONS, DYNAMIC):  # of somebody else's context
             items = items[1:]
         return llm.ChatContext([*_system(agent.instructions, modality), *items])
@@ -120,7 +120,7 @@ class Memory:
         What a hook, a node, or instructions for this reply alone had changed in it stays; `told`
         are the agent's own instructions then, which may be others now.
         """
-        found = given.copy().merge(agent.remembered, exclude_instructions=True)
+        found = given.copy().merge(agent._chat_ctx, exclude_instructions=True)
         for at, item in enumerate(found.items):
             if item.id == INSTRUCTIONS and isinstance(item, llm.ChatMessage):
                 text = (item.text_content or "").replace(_text(told), _text(agent.instructions), 1)

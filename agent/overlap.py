@@ -99,7 +99,7 @@ class Overlap:
 
     def _open(self) -> None:
         talk = self._conversation
-        recognises = talk.agent.stt is not None or talk.agent.overrides("stt_node")
+        recognises = talk.agent.stt is not None or talk.agent._overrides("stt_node")
         if talk.options["turn_detection"] == "manual" or not recognises:
             self._give_up("it needs a recogniser, and turns that are not ended by hand")
             return

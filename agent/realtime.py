@@ -93,7 +93,7 @@ class Realtime:
         if self.link is not None:
             self.link.told(self._instructions(agent))
             if self.link is not link or agent is not self._agent:
-                self.link.replace(agent.remembered)
+                self.link.replace(agent._chat_ctx)
             self.link.offered(self._tools(agent))
         self._agent = agent
 
@@ -150,7 +150,7 @@ class Realtime:
             return
         link.told(self._instructions(agent))
         link.offered(self._tools(agent))
-        await asyncio.wait([link.replace(agent.remembered) if replaced else link.idle()])
+        await asyncio.wait([link.replace(agent._chat_ctx) if replaced else link.idle()])
 
     def _instructions(self, agent: Agent) -> str:
         return self._conversation.memory.instructions(agent)

@@ -32,7 +32,7 @@ LASTS: Final = 0.5  # seconds of voice over a reply that are words and no cough,
 
 def recognised(agent: Agent) -> bool:
     """Somebody beside the model hears words."""
-    return agent.stt is not None or agent.overrides("stt_node")
+    return agent.stt is not None or agent._overrides("stt_node")
 
 
 class RealtimeEars:
@@ -62,7 +62,7 @@ class RealtimeEars:
         """What the turn machine was told matters to the model too."""
         link = self._seat.link
         if link is not None and isinstance(seen, o.Gone | o.Working):
-            link.agree(self._conversation.agent.remembered)
+            link.agree(self._conversation.agent._chat_ctx)
         if link is None or self._seat.detecting:
             return
         match seen:

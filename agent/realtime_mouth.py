@@ -116,7 +116,7 @@ class RealtimeMouth:
 
     def speaks_for(self, agent: Agent) -> bool:
         """It says texts that no voice says. UsageError where nobody does."""
-        if self._link is None or agent.tts is not None or agent.overrides("tts_node"):
+        if self._link is None or agent.tts is not None or agent._overrides("tts_node"):
             return False
         if not self._link.can.supports_say and self._conversation.session.speaker is not None:
             raise UsageError(
@@ -149,7 +149,7 @@ class RealtimeMouth:
         return self._reply(voice, name, partial(self._ask, link, voice.agent, wish), tools=tools)
 
     async def _ask(self, link: Link, agent: Agent, wish: Wish) -> llm.GenerationCreatedEvent:
-        link.agree(agent.remembered)
+        link.agree(agent._chat_ctx)
         try:
             return await link.generate(wish)
         finally:
@@ -191,7 +191,7 @@ class RealtimeMouth:
         return reply
 
     async def _wait(self, link: Link, agent: Agent, expected: Coming) -> llm.GenerationCreatedEvent:
-        await asyncio.wait([link.agree(agent.remembered)])
+        await asyncio.wait([link.agree(agent._chat_ctx)])
         await asyncio.wait([expected], timeout=LIMIT)
         if not expected.done():
             expected.cancel()

@@ -81,7 +81,7 @@ class Seats:
             if above.agent is not task:
                 _give_up(above.agent, "the task it was awaited in is over")
                 self._conversation.speaking.quieten(above.agent)
-                above.agent.leave_session()
+                above.agent._leave_session()
             above.rise(self.answers)
         self.seated(ending[-1].agent, self.answers.agent, again=True)
         return True
@@ -91,13 +91,13 @@ class Seats:
         self._conversation.speaking.quieten(task)
         if not self.sits(task) or not self.rise(task):
             return
-        if task.overrides("on_exit") and not self._scope.closing:
+        if task._overrides("on_exit") and not self._scope.closing:
             self._scope.start("on_exit", self._exit(task))
 
     async def _exit(self, task: Agent) -> None:
-        task.join_session(self._conversation.session)
+        task._join_session(self._conversation.session)
         await self.leave(task)
-        task.leave_session()
+        task._leave_session()
 
     def seated(self, old: Agent | None, new: Agent, *, again: bool = False) -> None:
         """`new` is in charge: the session hears with its ears, and it says what it wants to."""
@@ -105,10 +105,10 @@ class Seats:
         if self._scope.closing:
             return
         if old is not new and old is not None and not self.sits(old):
-            old.leave_session()
+            old._leave_session()
         if not again:
             self._leaving.pop(new, None)
-            new.join_session(talk.session)
+            new._join_session(talk.session)
         item = llm.AgentHandoff(
             old_agent_id=old.id if old else None,
             new_agent_id=new.id,
@@ -116,14 +116,14 @@ class Seats:
         )
         talk.session.history.insert(item)
         talk.memory.set_up(new, new.instructions, added=talk.toolsets.names(new))
-        talk.timeline.veil = veiled if new.confidential else str
+        talk.timeline.veil = veiled if new._confidential else str
         talk.mark("handoff", None, to=new.id)
         talk.tell("conversation_item_added", ConversationItemAddedEvent, item=item)
         talk.speaking.runs.handed_over(item, old, new)
         if old is not None:
             with hooks.outside():
                 talk.follow(new)
-        if not again and new.overrides("on_enter"):
+        if not again and new._overrides("on_enter"):
             with hooks.outside():
                 entering = self._scope.start("on_enter", hooks.enter(talk, new))
             self._entering[entering] = new
@@ -140,7 +140,7 @@ class Seats:
 
     async def leave(self, agent: Agent, limit: float = EXIT_LIMIT) -> None:
         """Run its `on_exit`, once, for `limit` seconds; a task that it awaits may take longer."""
-        if not agent.overrides("on_exit") or self._scope.closing:
+        if not agent._overrides("on_exit") or self._scope.closing:
             return
         if agent not in self._leaving:
             self._leaving[agent] = self._scope.start(
@@ -167,7 +167,7 @@ class Seats:
         for below in others:
             below.close()
             self._conversation.tools.cancel_of(below.agent)
-            below.agent.leave_session()
+            below.agent._leave_session()
 
     def release(self) -> None:
         """The session closes: whoever waits for a task waits no longer."""
@@ -222,4 +222,4 @@ def _speaks_for(agent: Agent, reply: Reply) -> bool:
 
 def _give_up(agent: Agent, why: str) -> None:
     if isinstance(agent, AgentTask):
-        agent.give_up(why)
+        agent._give_up(why)

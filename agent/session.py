@@ -244,7 +244,7 @@ class AgentSession(
         With `capture_run`, wait until all that `on_enter` begins is over, and return it.
         """
         deprecated.known(self.start, old, deprecated.OldStartArguments)
-        arguments.agent("session.start", agent, Agent).may_join_session(self)
+        arguments.agent("session.start", agent, Agent)._may_join_session(self)
         self.room_options = deprecated.room_options(room_options, old)
         self.options.recording_options = session_options.recording(record)
         if self._run is not None:
@@ -284,7 +284,7 @@ class AgentSession(
 
     def update_agent(self, agent: Agent) -> None:
         """Hand over to `agent` when the current one has said what it is saying."""
-        arguments.agent("session.update_agent", agent, Agent).may_join_session(self)
+        arguments.agent("session.update_agent", agent, Agent)._may_join_session(self)
         self.conversation.answers.hand_over(agent)
 
     def update_options(

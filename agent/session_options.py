@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
@@ -109,7 +110,9 @@ class SessionOptions:
 
     def in_force(self, agent: Agent) -> Options:
         """What holds of turn handling while that agent is in charge."""
-        return options.in_force(self.turn_handling, self.endpointing_overrides, agent.turn_handling)
+        return options.in_force(
+            self.turn_handling, self.endpointing_overrides, agent._turn_handling
+        )
 
     def rules(self, given: Options, agent: Agent) -> Rules:
         """What the turn machine makes of these options with that agent's recogniser."""
@@ -151,29 +154,36 @@ class OptionsOfSession:
 class OptionsOfAgent:
     """What an agent shows of its options by itself; NOT_GIVEN where the session's hold."""
 
-    @property
-    def turn_handling(self) -> TurnHandlingOptions | None:
-        return None
+    _turn_handling: TurnHandlingOptions | None
+
+    @abstractmethod
+    def update_options(self, *, turn_handling: TurnHandlingOptions) -> None: ...
 
     @property
     def turn_detection(self) -> NotGivenOr[TurnDetectionMode | None]:
-        return (self.turn_handling or {}).get("turn_detection", NOT_GIVEN)
+        """Who says when a turn of the user's is over; setting it holds from now on."""
+        return (self._turn_handling or {}).get("turn_detection", NOT_GIVEN)
+
+    @turn_detection.setter
+    def turn_detection(self, value: TurnDetectionMode | None) -> None:
+        changed: dict[str, Any] = {**(self._turn_handling or {}), "turn_detection": value}
+        self.update_options(turn_handling=cast("TurnHandlingOptions", changed))
 
     @property
     def interruption_detection(self) -> NotGivenOr[Literal["adaptive", "vad"]]:
-        return ((self.turn_handling or {}).get("interruption") or {}).get("mode", NOT_GIVEN)
+        return ((self._turn_handling or {}).get("interruption") or {}).get("mode", NOT_GIVEN)
 
     @property
     def allow_interruptions(self) -> NotGivenOr[bool]:
-        return ((self.turn_handling or {}).get("interruption") or {}).get("enabled", NOT_GIVEN)
+        return ((self._turn_handling or {}).get("interruption") or {}).get("enabled", NOT_GIVEN)
 
     @property
     def min_endpointing_delay(self) -> NotGivenOr[float]:
-        return ((self.turn_handling or {}).get("endpointing") or {}).get("min_delay", NOT_GIVEN)
+        return ((self._turn_handling or {}).get("endpointing") or {}).get("min_delay", NOT_GIVEN)
 
     @property
     def max_endpointing_delay(self) -> NotGivenOr[float]:
-        return ((self.turn_handling or {}).get("endpointing") or {}).get("max_delay", NOT_GIVEN)
+        return ((self._turn_handling or {}).get("endpointing") or {}).get("max_delay", NOT_GIVEN)
 
 
 def stt_context(given_options: NotGivenOr[STTContextOptions]) -> STTContextOptions:

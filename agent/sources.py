@@ -91,7 +91,7 @@ class Said:
 
     async def _voiced(self, texts: AsyncIterable[str]) -> object:
         agent = self.voice.agent
-        if agent.tts is None and not agent.overrides("tts_node"):
+        if agent.tts is None and not agent._overrides("tts_node"):
             raise VoiceDisabled
         frames = agent.tts_node(texts, self.voice.settings)
         if isawaitable(frames):
@@ -113,11 +113,11 @@ class Said:
     @property
     def aligned(self) -> bool:
         agent = self.voice.agent
-        return agent.overrides("transcription_node") and session_options.aligned(agent)
+        return agent._overrides("transcription_node") and session_options.aligned(agent)
 
     def show(self, words: AsyncIterable[str | Timed]) -> AsyncIterable[str] | None:
         agent, settings, node = self.voice.agent, self.voice.settings, "transcription_node"
-        if not agent.overrides(node):
+        if not agent._overrides(node):
             return None
         return texts(lambda: agent.transcription_node(lend(timed(words)), settings), node)
 

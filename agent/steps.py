@@ -97,7 +97,7 @@ class StepWork:
     def _item(self, call: Call) -> llm.FunctionCall:
         """A call as history shows it; ids that a model uses twice are told apart."""
         wanted = cast("llm.FunctionToolCall", call.what)
-        history = self.source.voice.agent.remembered.items
+        history = self.source.voice.agent._chat_ctx.items
         known = {item.call_id for item in history if item.type == "function_call"}
         known.update(self._outcomes, self.conversation.tools.ids)
         name, number = wanted.call_id, 2

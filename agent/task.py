@@ -32,78 +32,78 @@ class AgentTask(Agent, Generic[T]):
         self, *, preserve_function_call_history: bool = False, **agent: Unpack[AgentArguments]
     ) -> None:
         super().__init__(**agent)
-        self._preserve_calls = preserve_function_call_history
-        self._awaited = False
-        self._result: list[T | Exception] = []
-        self._done: asyncio.Event = asyncio.Event()
+        self.__preserve_calls = preserve_function_call_history
+        self.__awaited = False
+        self._came_of_it: list[T | Exception] = []
+        self.__done: asyncio.Event = asyncio.Event()
 
     def done(self) -> bool:
-        return bool(self._result)
+        return bool(self._came_of_it)
 
     def complete(self, result: T | Exception) -> None:
         """End the task with a result, or with an exception that is raised where it is awaited."""
-        if self._result:
+        if self._came_of_it:
             raise RuntimeError(f"{type(self).__name__} is already done")
-        self._result.append(result)
-        self._done.set()
+        self._came_of_it.append(result)
+        self.__done.set()
         if (call := CALL.get()) is not None:
             call.speech_handle.result = result
 
     def cancel(self) -> None:
         """End the task without a result: what it says is cut, and ToolError is raised."""
-        if self._session is not None:
-            self._session.conversation.speaking.quieten(self)
-        self.give_up("it was told to")
+        if self._running_in is not None:
+            self._running_in.conversation.speaking.quieten(self)
+        self._give_up("it was told to")
 
-    def give_up(self, why: str) -> None:
+    def _give_up(self, why: str) -> None:
         """End it without a result, unless it has one."""
-        if not self._result:
+        if not self._came_of_it:
             self.complete(GivenUp(f"AgentTask {self.id} is cancelled: {why}"))
 
     @property
-    def answers_user(self) -> bool:
+    def _answers_user(self) -> bool:
         """Not when it is done: what the user says then is for the agent that waited."""
-        return not self._result
+        return not self._came_of_it
 
-    def entering_failed(self, error: Exception) -> bool:
+    def _entering_failed(self, error: Exception) -> bool:
         """`on_enter` raised: so does the task, where it is awaited."""
-        waited_for = not self._result
+        waited_for = not self._came_of_it
         if waited_for:
             self.complete(error)
         return waited_for
 
     def __await__(self) -> Generator[Any, None, T]:
-        return self._held().__await__()
+        return self._in_its_seat().__await__()
 
-    async def _held(self) -> T:
+    async def _in_its_seat(self) -> T:
         inside, name = INSIDE.get(), type(self).__name__
-        if self._awaited:
+        if self.__awaited:
             raise RuntimeError(f"{name} can be awaited only once; make a new one")
         if inside is None or not inside.seat:
             raise UsageError(f"await {name} in a tool, or in on_enter or on_exit of an agent")
-        self._awaited = True
+        self.__awaited = True
         talk, below = inside.conversation, inside.agent
         async with talk.seats.turn(below):
             await talk.seats.silence(below)
             if not talk.seats.sits(below):
-                self.give_up("another agent has taken over")
+                self._give_up("another agent has taken over")
             elif talk.seats.full:
-                self.give_up("the session closed")
-            if not self._result:
-                await self._sit(talk, below)
-        result = self._result[0]
+                self._give_up("the session closed")
+            if not self._came_of_it:
+                await self.__sit(talk, below)
+        result = self._came_of_it[0]
         if isinstance(result, Exception):
             raise result
         return result
 
-    async def _sit(self, talk: Conversation, below: Agent) -> None:
+    async def __sit(self, talk: Conversation, below: Agent) -> None:
         await talk.toolsets.open(self)
         if talk.idle.closed:
-            self.give_up("the session closed")
+            self._give_up("the session closed")
             return
         talk.seats.sit(self)
         try:
-            await self._done.wait()
+            await self.__done.wait()
             while talk.seats.answers.agent is self and talk.seats.answers.busy:
                 await talk.moved()  # the turn that ended it is written first
             if talk.seats.sits(self):
@@ -112,13 +112,13 @@ class AgentTask(Agent, Generic[T]):
             await talk.tools.leave(self)
             await talk.speaking.finished(self)
         except asyncio.CancelledError:
-            self.give_up("nobody waits for it")
+            self._give_up("nobody waits for it")
             talk.seats.abandon(self)
             raise
         talk.memory.forget(self)
         if talk.seats.rise(self):
-            below.remembered.merge(
-                self.remembered,
-                exclude_function_call=not self._preserve_calls,
+            below._chat_ctx.merge(
+                self._chat_ctx,
+                exclude_function_call=not self.__preserve_calls,
                 exclude_instructions=True,
             )

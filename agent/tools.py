@@ -174,7 +174,7 @@ class Toolbox:
                 return background
         templates = resolve(
             session.tool_handling,
-            agent.tool_handling if whose else None,
+            agent._tool_handling if whose else None,
             toolset.tool_handling if toolset else None,
         )
         background = Background(self._conversation, self._scope, whose, templates)

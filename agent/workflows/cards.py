@@ -119,7 +119,7 @@ class GetCardNumberTask(CardTask):
     def __init__(self, **options: Unpack[FormOptions]) -> None:
         super().__init__(NUMBER, **options)
 
-    def read(self, given: Given) -> Entry[GetCardNumberResult]:
+    def _read(self, given: Given) -> Entry[GetCardNumberResult]:
         number = readings.card_number(given["card_number"])
         return Entry(GetCardNumberResult(readings.issuer(number), number), "", "")
 
@@ -140,7 +140,7 @@ class GetSecurityCodeTask(CardTask):
     def __init__(self, **options: Unpack[FormOptions]) -> None:
         super().__init__(CODE, **options)
 
-    def read(self, given: Given) -> Entry[GetSecurityCodeResult]:
+    def _read(self, given: Given) -> Entry[GetSecurityCodeResult]:
         return Entry(GetSecurityCodeResult(readings.security_code(given["security_code"])), "", "")
 
 
@@ -163,9 +163,9 @@ class GetExpirationDateTask(CardTask):
     def __init__(self, **options: Unpack[FormOptions]) -> None:
         super().__init__(EXPIRY, **options)
 
-    def read(self, given: Given) -> Entry[GetExpirationDateResult]:
+    def _read(self, given: Given) -> Entry[GetExpirationDateResult]:
         month, year = given["expiration_month"], given["expiration_year"]
-        return Entry(GetExpirationDateResult(readings.expiry(month, year, self.today)), "", "")
+        return Entry(GetExpirationDateResult(readings.expiry(month, year, self._today)), "", "")
 
 
 HOLDER: Final = (
@@ -177,7 +177,7 @@ HOLDER: Final = (
 class GetCreditCardTask(AgentTask[GetCreditCardResult]):
     """Asks for all of a card, part by part, from the beginning again when the user wants that."""
 
-    answers_user = False  # its parts do
+    _answers_user = False  # its parts do
 
     def __init__(
         self,

@@ -135,7 +135,7 @@ class FormTask(AgentTask[T]):
     def __init__(
         self, form: Form, *, verify_spelling: bool = False, **options: Unpack[FormOptions]
     ) -> None:
-        self.form = form
+        self._form = form
         confirmation = options.pop("require_confirmation", NOT_GIVEN)
         self._confirmation: NotGivenOr[bool] = True if verify_spelling else confirmation
         self._slowly = verify_spelling
@@ -154,11 +154,11 @@ class FormTask(AgentTask[T]):
         ]
         agent: Any = {name: value for name, value in options.items() if value is not NOT_GIVEN}
         super().__init__(instructions=told, tools=tools, **agent)
-        self.confidential = form.secret
+        self._confidential = form.secret
 
     # For those who make a form.
 
-    def read(self, given: Given) -> Entry[T]:
+    def _read(self, given: Given) -> Entry[T]:
         """The fields so far, understood; raises Unreadable, or Missing when some are missing."""
         raise NotImplementedError
 
@@ -166,20 +166,20 @@ class FormTask(AgentTask[T]):
         """The tools that end it without a result."""
 
         async def decline(ctx: RunContext[Any], given: Given) -> None:
-            self._finish(llms.ToolError(f"couldn't get {self.form.noun}: {given['reason']}"))
+            self._finish(llms.ToolError(f"couldn't get {self._form.noun}: {given['reason']}"))
 
-        about = f"The user does not want to give {self.form.noun}."
-        return [tool(self.form.decline, about, (REASON,), decline, flags)]
+        about = f"The user does not want to give {self._form.noun}."
+        return [tool(self._form.decline, about, (REASON,), decline, flags)]
 
     @property
-    def today(self) -> date:
+    def _today(self) -> date:
         """The date by the session's clock."""
         return datetime.fromtimestamp(self.session.conversation.memory.wall()).date()
 
     # The steps.
 
     async def on_enter(self) -> None:
-        self.session.generate_reply(instructions=self.form.asking)
+        self.session.generate_reply(instructions=self._form.asking)
 
     def _updating(
         self, name: str, noun: str, fields: tuple[Field, ...], flags: llms.ToolFlag
@@ -192,7 +192,7 @@ class FormTask(AgentTask[T]):
         self._hide(ctx)
         given = {**self._given, **given}
         try:
-            entry = self.read(given)
+            entry = self._read(given)
         except Missing as missing:
             self._given = given
             return str(missing)
@@ -207,9 +207,9 @@ class FormTask(AgentTask[T]):
         return self._next(entry, confirm.id)
 
     def _next(self, entry: Entry[T], confirm: str) -> str:
-        if self.form.secret:
+        if self._form.secret:
             return (
-                f"Recorded. Ask the user to say {self.form.noun} once more, do not say it "
+                f"Recorded. Ask the user to say {self._form.noun} once more, do not say it "
                 f"yourself, and call `{confirm}` with what they say."
             )
         slowly, self._slowly = self._slowly, True
@@ -221,7 +221,7 @@ class FormTask(AgentTask[T]):
 
     def _confirming(self, entry: Entry[T]) -> llms.Tool:
         """It is offered when there is something to confirm, so that no model can confirm before."""
-        form = self.form
+        form = self._form
         again = [Field(f"repeated_{f.name}", f"Said again: {f.about}", f.kind) for f in form.fields]
 
         async def confirm(ctx: RunContext[Any], given: Given) -> str | None:
@@ -242,7 +242,7 @@ class FormTask(AgentTask[T]):
     def _same(self, entry: Entry[T], given: Given) -> bool:
         again = {name.removeprefix("repeated_"): value for name, value in given.items()}
         try:
-            return self.read(again).result == entry.result
+            return self._read(again).result == entry.result
         except Unreadable:
             return False
 
@@ -257,12 +257,12 @@ class FormTask(AgentTask[T]):
 
     def _hide(self, ctx: RunContext[Any]) -> None:
         """A secret stays in this task: histories and events show that it was given, not what."""
-        if self.form.secret:
+        if self._form.secret:
             call = ctx.function_call
             call.arguments = json.dumps(dict.fromkeys(json.loads(call.arguments), HIDDEN))
 
     def _instructed(self, given: NotGivenOr[Told], extra: str) -> str | Instructions:
-        form, told = self.form, arguments.said(given, WorkflowInstructions(extra=extra))
+        form, told = self._form, arguments.said(given, WorkflowInstructions(extra=extra))
         if not isinstance(told, WorkflowInstructions):
             return cast("str | Instructions", told)
         confirm = (REPEAT if form.secret else CONFIRM).format(confirm=f"confirm_{form.tool}")

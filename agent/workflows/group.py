@@ -71,7 +71,7 @@ class TaskGroup(AgentTask[TaskGroupResult]):
     model cannot summarise, all of it.
     """
 
-    answers_user = False  # what is said between two tasks is for the next one
+    _answers_user = False  # what is said between two tasks is for the next one
 
     def __init__(
         self,
@@ -117,13 +117,13 @@ class TaskGroup(AgentTask[TaskGroupResult]):
         blank = task.tools or not task.chat_ctx.items
         await task.update_tools([*task.tools, *self._way_back(task, step)])
         if blank:
-            await task.update_chat_ctx(self.remembered)
+            await task.update_chat_ctx(self._chat_ctx)
         if step not in self._visited:
             self._visited.append(step)
         try:
             result = await task
         finally:
-            self.remembered.merge(task.remembered, exclude_instructions=True)  # its calls too
+            self._chat_ctx.merge(task._chat_ctx, exclude_instructions=True)  # its calls too
         if self._on_task_completed is not None:
             await self._on_task_completed(TaskCompletedEvent(task, step, result))
         return result
@@ -163,7 +163,7 @@ class TaskGroup(AgentTask[TaskGroupResult]):
 
     async def _sum_up(self) -> None:
         """Put one message in the place of what was said in the group."""
-        told = [item for item in self.remembered.items if _told(item)]
+        told = [item for item in self._chat_ctx.items if _told(item)]
         if not told or not isinstance(self.llm, llm.LLM):
             return
         asked = llm.ChatContext.empty()
@@ -177,7 +177,7 @@ class TaskGroup(AgentTask[TaskGroupResult]):
             logger.warning("no summary of %s: %s; all of it is kept", self.id, summary)
         elif summary:
             known = {item.id for item in told}
-            kept = [item for item in self.remembered.items if item.id not in known]
+            kept = [item for item in self._chat_ctx.items if item.id not in known]
             message = llm.ChatMessage(
                 role="assistant",
                 content=[f"<chat_history_summary>\n{summary}\n</chat_history_summary>"],

@@ -100,13 +100,13 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
 
         return end
 
-    async def _held(self) -> GetDtmfResult:
+    async def _in_its_seat(self) -> GetDtmfResult:
         self._where = self._in_room()
         if (room := self._room()) is None:
-            return await super()._held()
+            return await super()._in_its_seat()
         room.on("sip_dtmf_received", self._received)
         try:
-            return await super()._held()
+            return await super()._in_its_seat()
         finally:
             room.off("sip_dtmf_received", self._received)
 
@@ -115,7 +115,7 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
         self.session.on("agent_state_changed", self._agent_changed)
         early, self._early = self._early or [], None
         for key in early:
-            self.press(key)
+            self._press(key)
         if not self.done():
             self.session.generate_reply(tool_choice="none")
 
@@ -124,7 +124,7 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
         self.session.off("user_state_changed", self._user_changed)
         self.session.off("agent_state_changed", self._agent_changed)
 
-    def press(self, key: DtmfEvent) -> None:
+    def _press(self, key: DtmfEvent) -> None:
         """The user has pressed a key."""
         if self.done():
             return
@@ -141,7 +141,7 @@ class GetDtmfTask(AgentTask[GetDtmfResult]):
         who, user = event.participant, self._user()
         stranger = user is not None and who is not None and who.identity != user.identity
         if event.digit in KEYS and not stranger:
-            self.press(DtmfEvent(event.digit))
+            self._press(DtmfEvent(event.digit))
 
     def _user_changed(self, event: UserStateChangedEvent) -> None:
         self._wait(event.new_state != "speaking")

@@ -66,7 +66,7 @@ class GetNameTask(FormTask[GetNameResult]):
         )
         super().__init__(form, verify_spelling=verify_spelling, **options)
 
-    def read(self, given: Given) -> Entry[GetNameResult]:
+    def _read(self, given: Given) -> Entry[GetNameResult]:
         parts = {p: readings.name(p.replace("_", " "), given.get(p)) for p in self._parts}
         whole = dict.fromkeys(("first_name", "middle_name", "last_name"), "") | parts
         shown = self._format.format(**whole).strip()
@@ -98,7 +98,7 @@ class GetEmailTask(FormTask[GetEmailResult]):
     def __init__(self, *, verify_spelling: bool = False, **options: Unpack[FormOptions]) -> None:
         super().__init__(EMAIL, verify_spelling=verify_spelling, **options)
 
-    def read(self, given: Given) -> Entry[GetEmailResult]:
+    def _read(self, given: Given) -> Entry[GetEmailResult]:
         address = readings.email(given["email"])
         return Entry(GetEmailResult(address), address, " ".join(address))
 
@@ -127,7 +127,7 @@ class GetPhoneNumberTask(FormTask[GetPhoneNumberResult]):
     def __init__(self, **options: Unpack[FormOptions]) -> None:
         super().__init__(PHONE, **options)
 
-    def read(self, given: Given) -> Entry[GetPhoneNumberResult]:
+    def _read(self, given: Given) -> Entry[GetPhoneNumberResult]:
         number = readings.phone(given["phone_number"])
         return Entry(GetPhoneNumberResult(number), number, " ".join(number))
 
@@ -160,7 +160,7 @@ class GetAddressTask(FormTask[GetAddressResult]):
     def __init__(self, **options: Unpack[FormOptions]) -> None:
         super().__init__(ADDRESS, **options)
 
-    def read(self, given: Given) -> Entry[GetAddressResult]:
+    def _read(self, given: Given) -> Entry[GetAddressResult]:
         street, unit = given["street_address"], given.get("unit_number", "")
         locality, country = given["locality"], given["country"]
         found = readings.address(street, unit, locality, country)
@@ -217,10 +217,10 @@ class GetDOBTask(FormTask[GetDOBResult]):
             about = "the user's time of birth"
             self._tools.append(self._updating("time", about, TIME, llms.ToolFlag.NONE))
 
-    def read(self, given: Given) -> Entry[GetDOBResult]:
+    def _read(self, given: Given) -> Entry[GetDOBResult]:
         at = readings.hour(given["hour"], given["minute"]) if "hour" in given else None
         if "year" not in given:
             raise Missing("The time is recorded. Ask for the date of birth, which is missing.")
-        day = readings.born(given["year"], given["month"], given["day"], self.today)
+        day = readings.born(given["year"], given["month"], given["day"], self._today)
         shown = f"{day:%B} {day.day}, {day.year}" + (f" at {at:%H:%M}" if at else "")
         return Entry(GetDOBResult(day, at), shown, f"{day:%B}, {day.day}, {day.year}")

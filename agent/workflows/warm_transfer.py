@@ -140,7 +140,7 @@ class WarmTransferTask(AgentTask[WarmTransferResult]):
         if self._hold is not None:
             await self._hold.end()
         if self._consultation is not None:
-            decided = self.done() and not isinstance(self._result[0], GivenUp)
+            decided = self.done() and not isinstance(self._came_of_it[0], GivenUp)
             self._consultation.end(drain=decided)
 
     async def llm_node(
@@ -222,7 +222,7 @@ class WarmTransferTask(AgentTask[WarmTransferResult]):
         )
         agent = Agent(
             instructions=self.instructions,
-            turn_handling=self.turn_handling or NOT_GIVEN,
+            turn_handling=self._turn_handling or NOT_GIVEN,
             tools=self.tools,
             stt=self._stt,
             vad=self._vad,

@@ -73,7 +73,7 @@ def test_an_old_name_of_an_agent_is_put_where_its_meaning_is_now(
             super().__init__(instructions="", **old)
 
     agent = Mine()
-    assert value(agent.turn_handling, place) == found
+    assert value(agent._turn_handling, place) == found
     assert [(w.category, w.filename) for w in warned] == [(DeprecationWarning, __file__)]
 
 

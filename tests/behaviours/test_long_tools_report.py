@@ -196,7 +196,7 @@ def test_templates_of_the_agent_hold_over_those_of_the_session() -> None:
 
 def _templated(call: Call, options: dict[str, Any]) -> Agent:
     made = Caller(call, [[calls("search", "c")], [ONE], [TWO]], [search])
-    made.tool_handling = cast("ToolHandlingOptions", {"async_options": options})
+    made._tool_handling = cast("ToolHandlingOptions", {"async_options": options})
     return made
 
 

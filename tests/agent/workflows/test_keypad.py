@@ -26,7 +26,7 @@ def keys(*presses: tuple[float, str]) -> list[list[Act]]:
     """The user presses a key at each of these seconds after `ASKED`."""
 
     def press(key: str) -> Any:
-        return lambda call: call.session.current_agent.press(DtmfEvent(key))
+        return lambda call: call.session.current_agent._press(DtmfEvent(key))
 
     return [at(ASKED + moment, press(key)) for moment, key in presses]
 
@@ -115,7 +115,7 @@ def test_a_key_after_the_end_changes_nothing() -> None:
     task: list[Any] = []
 
     def late(call: Call) -> None:
-        task[0].press(DtmfEvent("9"))
+        task[0]._press(DtmfEvent("9"))
 
     def remember(call: Call) -> None:
         task.append(call.session.current_agent)

@@ -1,0 +1,3 @@
+"""LiveKit's `beta.toolsets.tool_proxy`, by this package's name."""
+
+from livekit.agents.beta.toolsets.tool_proxy import *  # noqa: F403

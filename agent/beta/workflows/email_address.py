@@ -1,0 +1,5 @@
+"""E-mail addresses, by LiveKit's module path."""
+
+from antiphon.workflows import GetEmailResult, GetEmailTask
+
+__all__ = ["GetEmailResult", "GetEmailTask"]

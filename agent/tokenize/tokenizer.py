@@ -1,0 +1,3 @@
+"""LiveKit's `tokenize.tokenizer`, by this package's name."""
+
+from livekit.agents.tokenize.tokenizer import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""LiveKit's `tokenize.utils`, by this package's name."""
+
+from livekit.agents.tokenize.utils import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""LiveKit's `tts.stream_adapter`, by this package's name."""
+
+from livekit.agents.tts.stream_adapter import *  # noqa: F403
