@@ -106,9 +106,9 @@ class Answers:
             draft.cut()
 
     def commit(self, commit: Commit) -> None:
-        """The user's turn is over; that of a machine is not answered."""
+        """The user's turn is over; that of a machine is not answered, nor one while all ends."""
         amd = self._conversation.session.amd
-        if amd is not None and amd.takes_turns:
+        if self._conversation.seats.full or (amd is not None and amd.takes_turns):
             commit = replace(commit, answer=False)
         commit = self._conversation.realtime.ears.committed(commit)
         turn = Turn(self._conversation.next_turn(), self._message(commit), commit)

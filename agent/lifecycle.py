@@ -232,10 +232,14 @@ class Run:
         self.closed.set_result(None)
 
     async def _reported(self) -> None:
-        """Wait for the report that the last message waits for: nothing is told after the close."""
-        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        if self._speaker is not None:
-            self._speaker.settled(told.set_result)
+        """Wait for the report that the last message waits for: nothing is told after the close.
+        What an output of other people's was given is flushed, and told of to its listeners."""
+        loop = asyncio.get_running_loop()
+        waits = [self._speaker.settled] if self._speaker is not None else []
+        waits += [self._adapted.reported] if self._adapted is not None else []
+        for wait in waits:
+            told: asyncio.Future[int] = loop.create_future()
+            wait(told.set_result)
             await asyncio.wait([told], timeout=LAST_REPORT)
 
     def _adapt(self, sink: io.AudioOutput | None) -> Output | None:

@@ -159,6 +159,14 @@ class Adapted:
         else:
             self._dropped.then(then)
 
+    def reported(self, then: Callable[[int], None]) -> None:
+        """Call `then` when the sink has said of all that was ended how far it played, or is late."""
+        due = [segment for segment in self._due if not segment.settled]
+        if due:
+            due[-1].then(then)
+        else:
+            then(0)
+
     def end(self) -> None:
         """The step is over: what follows is another segment to the sink."""
         if self._open.written:
