@@ -131,14 +131,16 @@ class Stage:
         talk.observe(o.Working(talk.speaking.resting()))
         talk.stir()
 
+    def failed(self, reply: Reply) -> None:
+        if reply.error is not None:
+            self._conversation.faults.failed(reply.step.at_fault, reply.error, reply)
+
     def ended(self, reply: Reply) -> None:
         talk, source = self._conversation, reply.step.source
         if _broken(reply) and isinstance(source, Said):
             source.stop()
             if reply.step.granted_at is None:
                 source.settled(reply.step)
-        if reply.error is not None and reply.confirmed:
-            talk.faults.failed(reply.at_fault, reply.error, reply)
         talk.speaking.ended(reply)
         talk.stir()
         talk.session.deliver()

@@ -108,11 +108,15 @@ class Calls:
                 held.append((call, before))
         self._waiting = held + self._waiting
 
-    def abandon(self, *, confirmed: bool) -> None:
-        """The reply is over: what has not begun never will. May be called again."""
-        if self.work is None:
-            return
+    def refuse(self) -> None:
+        """What has not begun never will. May be called again."""
         waiting, self._waiting = self._waiting, []
         for call, _ in waiting:
-            self.work.refuse(call)
-        self.work.abandon(confirmed=confirmed)
+            if self.work is not None:
+                self.work.refuse(call)
+
+    def abandon(self, *, confirmed: bool) -> None:
+        """The reply is over. May be called again."""
+        self.refuse()
+        if self.work is not None:
+            self.work.abandon(confirmed=confirmed)

@@ -54,8 +54,6 @@ class Reply:
         self.turn = turn  # the user's turn that it answers
         self.steps = 1
         self.phase = Phase.RUNNING
-        self.error: Exception | None = None
-        self.at_fault = "llm"  # the node that the error is of
         self._stage = stage
         self._ticket: Ticket | None = None
         self._permit: asyncio.Future[Ticket] = asyncio.get_running_loop().create_future()
@@ -66,6 +64,11 @@ class Reply:
     def gen(self) -> int | None:
         """Names its place in line; None while it is a draft, and when it has left."""
         return self._ticket.gen if self._ticket else None
+
+    @property
+    def error(self) -> Exception | None:
+        """What went wrong in its last step."""
+        return self.step.error
 
     @property
     def interrupted(self) -> bool:
@@ -120,7 +123,7 @@ class Reply:
             while (following := await self.step.run()) is not None:
                 self._go_on(following)
         except Exception as error:
-            self.error = error
+            self.step.error = error
         self._leave()
 
     def _go_on(self, source: Source) -> None:
@@ -157,6 +160,8 @@ class Reply:
         """Give the floor back while the tools run."""
         self._become(Phase.RESTING)
         self._leave()
+        if self.error is not None:
+            self._stage.failed(self)
 
     def _become(self, phase: Phase) -> None:
         if self.phase is not phase:
@@ -183,6 +188,8 @@ class Reply:
         """For good: the floor first, then whatever runs for it."""
         rested, self.phase = self.resting, phase
         self._leave()
+        if self.error is not None and self.confirmed and not rested:
+            self._stage.failed(self)
         if self._task is not None:
             self._task.cancel()
         self.step.over()

@@ -121,4 +121,7 @@ class Stage(Protocol):
     def caption(self, reply: Reply) -> None:
         """More of the reply has been heard."""
 
+    def failed(self, reply: Reply) -> None:
+        """A node of its step went wrong; told once, when what it had made has been heard."""
+
     def ended(self, reply: Reply) -> None: ...

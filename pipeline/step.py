@@ -7,8 +7,9 @@
     then the floor is given back, and the tools are waited for
 
 An error of a node does not take back what is already made: it is heard, then the error ends the
-reply. While the reply is a draft it prepares, and waits before its first sample (and before its
-second chunk).
+reply; but tools that the model has called by then run, and what it says to their results is said.
+While the reply is a draft it prepares, and waits before its first sample (and before its second
+chunk).
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ class Step:
         self.marked: dict[str, float] = {}  # loop time of each first mark
         self.granted_at: float | None = None
         self.fate = Fate()
+        self.error: Exception | None = None  # what went wrong,
+        self.at_fault = "llm"  # and the node that did
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._reply = reply
         self._stage = stage
@@ -85,7 +88,7 @@ class Step:
         """It has been heard to its end, or was cut."""
         if not self._over.done():
             self._over.set_result(None)
-            self.fate.settle(let_out=not self._reply.interrupted and self._reply.error is None)
+            self.fate.settle(let_out=not self._reply.interrupted and self.error is None)
 
     async def heard_out(self) -> None:
         """Wait until then."""
@@ -99,6 +102,8 @@ class Step:
         if self.calls.work is None:
             return None
         self.calls.advance()
+        if self.error is not None:
+            self.calls.refuse()  # what was to be announced was not
         self._reply.rest()
         return await self.calls.work.following()
 
@@ -127,7 +132,7 @@ class Step:
                 self._sounds = scope.pipe("tts", self._speak(feed, shown), ahead, _samples)
                 await self._turn_comes()
                 await self._play(self.playout, self._sounds, feed)
-            if feed.error is not None:
+            if feed.error is not None and self.error is None:
                 raise feed.error
 
     async def _turn_comes(self) -> None:
@@ -136,7 +141,7 @@ class Step:
             self.granted_at = asyncio.get_running_loop().time()
 
     async def _play(self, playout: Playout, sounds: Stream[Sound], feed: Feed) -> None:
-        """Hand on every sound, drain, and only then raise what went wrong."""
+        """Hand on every sound, drain, and only then say what went wrong."""
         failure: Exception | None = None
         wait = patience = self._stage.limits.sound
         while True:
@@ -162,8 +167,7 @@ class Step:
         if failure is None and (unvoiced := self.ledger.unvoiced):
             failure = NodeError(f"tts_node did not speak {unvoiced[0]!r} to its end")
         if failure is not None:
-            self._reply.at_fault = "tts"
-            raise failure
+            self.error, self.at_fault = failure, "tts"
 
     async def _write(self, scope: Scope, thoughts: Stream[Text]) -> None:
         """Text only: what the model gives is shown as it comes, and counts as heard."""
@@ -274,7 +278,8 @@ class Step:
         """How far the reply is for a tool call with so many letters said before it."""
         if not self._reply.confirmed:
             return Moment.GUESSED
-        announced = not before or self._over.done() or letters(self.said()) >= before
+        heard_out = self._over.done() and self.error is None
+        announced = not before or heard_out or letters(self.said()) >= before
         return Moment.ANNOUNCED if announced else Moment.COMMITTED
 
     def _sounded(self) -> None:
