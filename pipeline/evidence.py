@@ -176,6 +176,9 @@ class Evidence:
             return None if self.text else self.words_at + rules.noise
         if self.text and user is User.ENDING:
             return None  # the end of the turn will tell
+        if self.voice_since is None:  # its words were asked for before it ended
+            finished = self.silent_since if rules.manual else self.last_voice + rules.min_delay
+            return max(self.silent_since, finished)
         if not (begun or self.lasted):
             return self.silent_since
         if rules.false_interruption is None:

@@ -10,8 +10,8 @@ and the rules); the cue is then looked up in `FLOOR` and `USER`. The state is th
 reply that has the floor, the draft, and what is known of the user's turn (`evidence.py`). Sound
 pauses a reply, words end it; an acknowledgement is kept in history and the reply goes on, except
 where it is an answer (`VoiceStarted.answers`). Where the application ends turns by hand
-(`Rules.manual`), the user's sounds and words do nothing to a reply. Every wait has a deadline
-here: a stuck detector, endless noise and a recogniser that never finishes each have one.
+(`Rules.manual`), the user's sounds and words do nothing to a reply that has begun. Every wait has a
+deadline here: a stuck detector, endless noise and a recogniser that never finishes each have one.
 """
 
 from __future__ import annotations
@@ -213,10 +213,10 @@ class Turns:
         self.gen, self.kind = seen.gen, seen.kind
         if seen.kind.protected:
             cue = Cue.GRANTED_PROTECTED
-        elif self.user is User.QUIET or self._evidence.voice_since is None or self.rules.manual:
-            cue = Cue.GRANTED
         else:
-            cue = Cue.GRANTED_HELD
+            ending = self.user is User.ENDING and self._evidence.voice_since is not None
+            held = self.user is User.VOICED or (ending and not self.rules.manual)
+            cue = Cue.GRANTED_HELD if held else Cue.GRANTED
         self._act(cue, out)
         self._weigh(out)  # words may have come before it
 

@@ -325,9 +325,6 @@ def test_a_manual_turn_leaves_the_reply_alone_until_it_is_committed() -> None:
         assert call.said == []
         call.at(9.0, CommitNow())
         assert call.said == [(9.0, Cut(1, "turn")), (9.0, commit("no wait stop"))]
-    call = Call(HAND).at(1.0, VoiceStarted(1.0))
-    call.grant(Kind.ANSWER, audible=True)
-    assert call.at(9.0).said == []
 
 
 def test_news_of_a_reply_that_has_left_changes_nothing() -> None:
