@@ -1,9 +1,9 @@
-"""The application ends the user's turn by hand, and waits for its words."""
+"""Whose turn it is, by hand: the application ends its own, or the user's and waits for words."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from antiphon.pipeline import observations as o
 
@@ -40,3 +40,41 @@ class Commits:
         for committed in waiting:
             if not committed.done():
                 committed.set_result(text)
+
+
+class Session(Protocol):
+    """What this needs of it."""
+
+    @property
+    def conversation(self) -> Conversation: ...
+
+
+class TurnsOfSession:
+    """What a session can be told of whose turn it is."""
+
+    def interrupt(self: Session, *, force: bool = False) -> asyncio.Future[None]:
+        """End what is being said, and what waits to be said up to the first protected speech."""
+        self.conversation.speaking.interrupt_all(force=force)
+        return self.conversation.states.settled()
+
+    def commit_user_turn(
+        self: Session,
+        *,
+        transcript_timeout: float = 2.0,
+        stt_flush_duration: float = 2.0,
+        skip_reply: bool = False,
+    ) -> asyncio.Future[str]:
+        """End the user's turn now; the result is its text, once the last words have come. An answer
+        to who is still speaking begins when they stop."""
+        return self.conversation.commits.ask(
+            transcript_timeout, answer=not skip_reply, silence=stt_flush_duration
+        )
+
+    def clear_user_turn(self: Session) -> None:
+        """Throw away what the user has said in this turn."""
+        self.conversation.observe(o.Clear())
+
+    def reset_away_timer(self: Session) -> None:
+        """Count the time in which nobody says anything from now; who was away is back."""
+        self.conversation.states.present()
+        self.conversation.session.deliver()

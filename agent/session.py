@@ -13,11 +13,11 @@ from antiphon import arguments, costs, deprecated, jobs, options, session_option
 from antiphon.agent import Agent
 from antiphon.arguments import said
 from antiphon.asked import SpeechOfSession
+from antiphon.commits import TurnsOfSession
 from antiphon.context import INSIDE
 from antiphon.in_room import RoomOfSession
 from antiphon.lifecycle import Run
 from antiphon.nodes import models, polish
-from antiphon.pipeline import observations as o
 from antiphon.pipeline.errors import ArgumentError, UsageError
 from antiphon.pipeline.sentences import Sentences
 from antiphon.reporting import Reporting
@@ -68,6 +68,7 @@ class AgentSession(
     Reporting,
     OptionsOfSession,
     SpeechOfSession,
+    TurnsOfSession,
     RunsOfSession,
     RoomOfSession,
     SightOfSession,
@@ -304,34 +305,6 @@ class AgentSession(
         if self._run is not None:
             self.conversation.obey(self.conversation.agent)
             self.conversation.hearing.context.expect(said(keyterms, None))
-
-    # Speaking.
-
-    def interrupt(self, *, force: bool = False) -> asyncio.Future[None]:
-        """End what is being said, and what waits to be said up to the first protected speech."""
-        self.conversation.speaking.interrupt_all(force=force)
-        return self.conversation.states.settled()
-
-    def commit_user_turn(
-        self,
-        *,
-        transcript_timeout: float = 2.0,
-        stt_flush_duration: float = 2.0,
-        skip_reply: bool = False,
-    ) -> asyncio.Future[str]:
-        """End the user's turn now; the result is its text, once the last words have come."""
-        return self.conversation.commits.ask(
-            transcript_timeout, answer=not skip_reply, silence=stt_flush_duration
-        )
-
-    def clear_user_turn(self) -> None:
-        """Throw away what the user has said in this turn."""
-        self.conversation.observe(o.Clear())
-
-    def reset_away_timer(self) -> None:
-        """Count the time in which nobody says anything from now; who was away is back."""
-        self.conversation.states.present()
-        self.deliver()
 
     # Reporting.
 
