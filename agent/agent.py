@@ -12,7 +12,7 @@ from livekit.agents import NOT_GIVEN, NotGivenOr
 from livekit.agents import llm as llms
 from livekit.agents.utils.misc import camel_to_snake_case
 
-from antiphon import arguments, deprecated, options, session_options
+from antiphon import arguments, deprecated, expressive, options, session_options
 from antiphon.arguments import said
 from antiphon.chosen import chosen
 from antiphon.in_charge import InCharge
@@ -299,7 +299,8 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         ) -> AsyncGenerator[rtc.AudioFrame, None]:
             engine = _given(agent.tts, "tts", agent)
             options = agent.session.conn_options.tts_conn_options
-            return lend(tts_nodes.synthesise(engine, text, options))
+            markup = expressive.markup(agent)
+            return lend(tts_nodes.synthesise(engine, text, options, markup))
 
         @staticmethod
         def transcription_node(

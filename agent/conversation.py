@@ -18,6 +18,7 @@ from antiphon.commits import Commits
 from antiphon.delays import Delays
 from antiphon.end_of_turn import EndOfTurn
 from antiphon.events import ConversationItemAddedEvent, UserInputTranscribedEvent
+from antiphon.expressive import Expressive
 from antiphon.faults import Faults
 from antiphon.hearing import Hearing
 from antiphon.idle import Idle
@@ -37,7 +38,6 @@ from antiphon.stirring import Stirring
 from antiphon.tools import Toolbox
 from antiphon.toolsets import Toolsets
 from antiphon.turn_limit import TurnLimit
-from antiphon.unbuilt import Unbuilt
 from antiphon.unheard import known
 from antiphon.usage import Usage
 
@@ -86,7 +86,7 @@ class Conversation(Stirring):
         self.limit = TurnLimit(self, scope)
         self.end_of_turn = EndOfTurn(self, scope)
         self.usage = Usage(self, scope)
-        self.unbuilt = Unbuilt()
+        self.expressive = Expressive()
         self._inbox: deque[o.Observation] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -115,7 +115,7 @@ class Conversation(Stirring):
         self.realtime.follow(agent)
         self.machine.rules = self._rules(agent)
         self.line.gap = self.session.options.gap(agent)
-        self.unbuilt.tell(self.session, agent, self.options)
+        self.expressive.check(agent)
         self.end_of_turn.follow()
         self._set_timer()
 
@@ -268,10 +268,17 @@ class Conversation(Stirring):
         """Write into history, and tell of it; the words of a `turn` of the user's, perhaps."""
         self.written(cast("llm.ChatMessage", self.memory.write(item, agent)), None, turn)
 
-    def written(self, item: llm.ChatMessage, reply: Reply | None, turn: int | None = None) -> None:
-        """Tell of what history has now."""
+    def written(
+        self,
+        item: llm.ChatMessage,
+        reply: Reply | None,
+        turn: int | None = None,
+        read: str | None = None,
+    ) -> None:
+        """Tell of what history has now; `read`: its text, where some of that is not to be read."""
         number, turn = (reply.number, reply.turn) if reply else (None, turn)
-        said = {"role": item.role, "text": item.text_content or "", "interrupted": item.interrupted}
+        text = (item.text_content or "") if read is None else read
+        said = {"role": item.role, "text": text, "interrupted": item.interrupted}
         self.timeline.mark(self._loop.time(), "message", turn, number, **said)
         self.tell("conversation_item_added", ConversationItemAddedEvent, item=item)
         self.session.deliver()

@@ -90,7 +90,7 @@ class Run:
         elif room is not None:
             await self._enter(room)
         self.attach()
-        talk.unbuilt.tell(self._session, self._agent, talk.options)
+        talk.expressive.check(self._agent)
         self._session.captions.start(self._scope)
         await talk.toolsets.open(self._agent)
         if self._closing is not None:

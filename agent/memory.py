@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 INSTRUCTIONS: Final = "lk.agent_task.instructions"  # LiveKit's ids for these messages
 DYNAMIC: Final = "lk.agent_task.instructions.dynamic"
+SYSTEM: Final = (INSTRUCTIONS, DYNAMIC)
 
 Told = str | Instructions
 Modality = Literal["text", "audio"]
@@ -106,7 +107,7 @@ class Memory:
         `modality` says how the user speaks in this turn: instructions may differ by it.
         """
         items = agent._chat_ctx.items
-        while items and items[0].id in (INSTRUCTIONS, DYNAMIC):  # of somebody else's context
+        while items and items[0].id in SYSTEM:  # of somebody else's context
             items = items[1:]
         return llm.ChatContext([*_system(agent.instructions, modality), *items])
 

@@ -8,10 +8,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, cast
 
 from livekit.agents import NOT_GIVEN
+from livekit.agents.llm.chat_context import Instructions
 from livekit.agents.voice import VoiceActivityVideoSampler
 
 from antiphon import arguments, options
-from antiphon.arguments import Check, count, flag, given, keys, mapping, optional, said, seconds
+from antiphon.arguments import (
+    Check,
+    count,
+    flag,
+    given,
+    keys,
+    mapping,
+    one_of,
+    optional,
+    said,
+    seconds,
+)
 from antiphon.pipeline.errors import ArgumentError
 from antiphon.vision import Vision as Vision
 from antiphon.vision import seen as seen
@@ -58,10 +70,22 @@ _TOOL_HANDLING: Final[dict[str, Check]] = {
         keys({f"{n}_template": arguments.anything for n in (*_TEMPLATES, *_REPLY_TEMPLATES)})
     ),
 }
+_SOUNDS: Final[dict[str, Check]] = dict.fromkeys(
+    (
+        *("laughing", "breathing", "sighing", "crying", "vocalizing"),
+        *("mouth_sounds", "reflex_sounds"),
+    ),
+    flag,
+)
+_STEERING: Final[dict[str, Check]] = {
+    "disfluencies": flag,
+    "nonverbal_sounds": lambda name, value: _sounds(name, value),
+    "pace": one_of("slow", "normal", "fast"),
+}
 _EXPRESSIVE: Final[dict[str, Check]] = {
-    "speech_steering": arguments.anything,
-    "tts_instructions_template": arguments.anything,
-    "tts_instructions_append": arguments.anything,
+    "speech_steering": keys(_STEERING),
+    "tts_instructions_template": lambda name, value: _told(name, value),
+    "tts_instructions_append": lambda name, value: _told(name, value),
 }
 _RECORDING: Final[dict[str, Check]] = dict.fromkeys(
     ("audio", "traces", "logs", "transcript", "redaction", "input_delta"), flag
@@ -210,6 +234,17 @@ def tool_handling(value: NotGivenOr[T]) -> NotGivenOr[T]:
     if given(value):
         mapping("tool_handling", value, _TOOL_HANDLING)
     return value
+
+
+def _sounds(name: str, value: object) -> None:
+    """Sounds that a voice makes beside words: all, none, or some."""
+    if not isinstance(value, bool):
+        mapping(name, value, _SOUNDS)
+
+
+def _told(name: str, value: object) -> None:
+    if not isinstance(value, str | Instructions):
+        raise ArgumentError(f"{name}={value!r}: write a str")
 
 
 def expressive(value: NotGivenOr[T]) -> NotGivenOr[T]:

@@ -18,6 +18,7 @@ from antiphon import session_options
 from antiphon.function_tools import effect_of
 from antiphon.nodes.edge import items, texts
 from antiphon.nodes.llm import Answer, continued, thoughts
+from antiphon.nodes.markers import Markers, visible
 from antiphon.nodes.tts import sounds, timed
 from antiphon.pipeline.calls import Call
 from antiphon.pipeline.foreign import lend
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, Callable
 
     from livekit import rtc
-    from livekit.agents import ModelSettings
+    from livekit.agents import ModelSettings, tts
 
     from antiphon.agent import Agent
     from antiphon.memory import Told
@@ -52,13 +53,15 @@ MISTAKES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How an agent speaks here: its nodes, the transforms, the chunks, the output's rate."""
+    """How an agent speaks here: its nodes, the transforms, the chunks, the output's rate, and the
+    markers that its voice knows, where the model may use them."""
 
     agent: Agent
     settings: ModelSettings
     rate: int
     polish: Polish
     chunker: Callable[[], Chunker]
+    markup: tts.TTS.Markup | None = None
 
 
 class Said:
@@ -76,15 +79,22 @@ class Said:
         self.voice = voice
         self.modality: Literal["text", "audio"] = "audio"  # of what it answers
         self._text = text
+        self._markers = None if voice.markup is None else Markers(voice.markup)
 
-    def think(self) -> AsyncGenerator[Thought, None]:
+    def think(self) -> AsyncIterable[Thought]:
+        given = self._think()
+        return given if self._markers is None else self._markers.hide(given)
+
+    def _think(self) -> AsyncGenerator[Thought, None]:
         return texts(lambda: self._text, self.name)
 
     def chunker(self) -> Chunker:
         return self.voice.chunker()
 
     async def polish(self, chunk: str) -> str:
-        return await self.voice.polish(chunk)
+        if self._markers is None:
+            return await self.voice.polish(chunk)
+        return self._markers.hidden(await self.voice.polish(self._markers.told(chunk)))
 
     def speak(self, texts: AsyncIterable[str]) -> AsyncGenerator[Sound, None]:
         return sounds(lambda: self._voiced(texts), self.voice.rate)
@@ -93,7 +103,7 @@ class Said:
         agent = self.voice.agent
         if agent.tts is None and not agent._overrides("tts_node"):
             raise VoiceDisabled
-        frames = agent.tts_node(texts, self.voice.settings)
+        frames = agent.tts_node(self._telling(texts), self.voice.settings)
         if isawaitable(frames):
             frames = await frames
         if frames is None:
@@ -102,7 +112,12 @@ class Said:
 
     def messages(self, step: Step) -> list[tuple[str, str]]:
         """What was heard of it, as history has it: each message by its name."""
-        return [(self.id, step.said())]
+        marked = step.with_marks()
+        return [(self.id, marked if self._markers is None else self._markers.told(marked))]
+
+    def read(self, message: str) -> str:
+        """A message of it without what is only for the voice."""
+        return message if self._markers is None else visible(message)
 
     def stop(self) -> None:
         """It is over before its end. May be called again."""
@@ -119,7 +134,14 @@ class Said:
         agent, settings, node = self.voice.agent, self.voice.settings, "transcription_node"
         if not agent._overrides(node):
             return None
-        return texts(lambda: agent.transcription_node(lend(timed(words)), settings), node)
+        made = texts(
+            lambda: agent.transcription_node(self._telling(lend(timed(words))), settings), node
+        )
+        return made if self._markers is None else self._markers.hide_text(made)
+
+    def _telling(self, texts: AsyncIterable[str]) -> AsyncIterable[str]:
+        """For a node: with the markers that the model wrote."""
+        return texts if self._markers is None else self._markers.tell(texts)
 
 
 class Generated(Said):
@@ -163,7 +185,7 @@ class Generated(Said):
         self.given, self._told = self._context(), self.voice.agent.instructions
         return self.given
 
-    async def think(self) -> AsyncGenerator[Thought, None]:
+    async def _think(self) -> AsyncGenerator[Thought, None]:
         """What the model says; if it dies in the middle it is asked once more, for the rest."""
         said, called = "", False
         try:

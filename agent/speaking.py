@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from livekit.agents import NOT_GIVEN, ModelSettings, NotGivenOr, llm
 
+from antiphon import expressive
 from antiphon.context import CALL
 from antiphon.events import SpeechCreatedEvent
 from antiphon.pipeline import observations as o
@@ -92,7 +93,7 @@ class Speaking:
             return False
         if not source.given.items:
             return True  # it has not been asked yet
-        now = talk.tools.prompt(talk.memory.context(talk.agent))
+        now = self.prompt(talk.memory.context(talk.agent), source)
         return source.given.items == now.items and source.tools == talk.tools.offered()
 
     def answer(
@@ -116,17 +117,24 @@ class Speaking:
         instructions: NotGivenOr[Told] = NOT_GIVEN,
     ) -> Generated:
         """What the model is to say: to that context, or of itself with those instructions."""
-        toolbox, realtime = self._conversation.tools, self._conversation.realtime
-        tools = tools or toolbox.offered()
+        realtime = self._conversation.realtime
+        tools = tools or self._conversation.tools.offered()
         if realtime.link is not None:
             return realtime.mouth.reply(self.voice(settings), name, tools, instructions)
-        return Generated(
+        source = Generated(
             self.voice(settings),
-            lambda: toolbox.prompt(context()),
+            lambda: self.prompt(context(), source),
             tools,
             name=name,
             on_death=self._conversation.faults.survived,
         )
+        return source
+
+    def prompt(self, context: llm.ChatContext, source: Generated) -> llm.ChatContext:
+        """A context as the model of that source is to see it."""
+        talk = self._conversation
+        context = talk.tools.prompt(context)
+        return talk.expressive.prompt(context, source.voice.agent, source.modality)
 
     def settings(self, tool_choice: NotGivenOr[llm.ToolChoice]) -> ModelSettings:
         """Inside a tool the model is to talk, unless it is asked for more."""
@@ -139,7 +147,14 @@ class Speaking:
         talk = self._conversation
         rate = talk.session.speaker.rate if talk.session.speaker else 1
         session = talk.session
-        return Voice(talk.agent, settings or ModelSettings(), rate, session.polish, session.chunker)
+        return Voice(
+            talk.agent,
+            settings or ModelSettings(),
+            rate,
+            session.polish,
+            session.chunker,
+            None if talk.realtime.link is not None else expressive.markup(talk.agent),
+        )
 
     def kind(self, kind: Kind, allow_interruptions: NotGivenOr[bool]) -> Kind:
         """Protected where interruptions are not allowed, here or by the options."""

@@ -10,6 +10,7 @@ from livekit.agents import llm
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.pace import Pace
 from antiphon.pipeline.source import Limits
+from antiphon.pipeline.words import unmarked
 from antiphon.sources import Said
 
 if TYPE_CHECKING:
@@ -106,7 +107,8 @@ class Stage:
             for message in messages:
                 message.content = [veil(heard[message.id]).strip()]
         for message in messages:
-            self._conversation.written(message, reply)
+            read = source.read(message.text_content or "")
+            self._conversation.written(message, reply, read=read)
         if _broken(reply):
             source.settled(step)
         if messages:
@@ -161,4 +163,4 @@ def _began(step: Step, source: Said) -> float | None:
 def _written(step: Step) -> str:
     """All that was written for it so far, heard or not."""
     ledger = step.ledger
-    return "".join(ledger.written if ledger.shown is None else ledger.shown)
+    return unmarked("".join(ledger.written if ledger.shown is None else ledger.shown))

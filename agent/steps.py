@@ -177,6 +177,8 @@ class StepWork:
         choice = "none" if none else tool_choice(outcomes) or "auto"
 
         def refreshed(given: llm.ChatContext, told: Told) -> llm.ChatContext:
-            return talk.tools.prompt(talk.memory.refreshed(given, told, source.voice.agent))
+            return talk.speaking.prompt(
+                talk.memory.refreshed(given, told, source.voice.agent), source
+            )
 
         return source.next(ModelSettings(tool_choice=choice), refreshed)

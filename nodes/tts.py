@@ -22,6 +22,7 @@ from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, TimedString
 from antiphon.nodes.edge import closed, opened
 from antiphon.nodes.edge import frame as checked
 from antiphon.nodes.fallback_tts import own
+from antiphon.nodes.markers import Lowering, visible
 from antiphon.nodes.retried import Unrepeated
 from antiphon.pipeline.foreign import finish
 from antiphon.pipeline.ledger import LEDGER, Mark, Sound
@@ -45,13 +46,15 @@ async def synthesise(
     engine: tts.TTS[Any],
     text: AsyncIterable[str],
     conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
+    markup: tts.TTS.Markup | None = None,
 ) -> AsyncGenerator[rtc.AudioFrame, None]:
-    """Speak `text`, one item at a time, with any LiveKit TTS."""
+    """Speak `text`, one item at a time, with any LiveKit TTS; `markup` is of the markers in it."""
+    told = None if markup is None else Lowering(markup)
     async with Scope("tts") as scope:
         several = own(engine)
         speak = several.speak if several is not None else partial(_request, engine)
         if engine.capabilities.streaming and several is None:
-            async with aclosing(_one_stream(scope, engine, text, conn_options)) as frames:
+            async with aclosing(_one_stream(scope, engine, text, conn_options, told)) as frames:
                 async for frame in frames:
                     yield frame
             return
@@ -60,8 +63,8 @@ async def synthesise(
             first = True  # it is waited for, so it needs no task of its own
             async for chunk in text:
                 ledger = LEDGER.get()
-                mark = ledger.mark(chunk) if ledger else None
-                request = speak(chunk, conn_options)
+                mark = ledger.mark(visible(chunk) if told else chunk) if ledger else None
+                request = speak(told.lower(chunk) if told else chunk, conn_options)
                 yield mark, request if first else scope.pipe("request", request, ahead, _samples)
                 first = False
 
@@ -71,6 +74,8 @@ async def synthesise(
                 async for frame in voiced:
                     if mark is not None:
                         frame.userdata[SPAN] = mark
+                    if told is not None:
+                        told.leave_out(frame)
                     yield frame
             finally:
                 await closed(voiced)
@@ -89,20 +94,26 @@ async def _request(
 
 
 async def _one_stream(
-    scope: Scope, engine: tts.TTS[Any], text: AsyncIterable[str], conn_options: APIConnectOptions
+    scope: Scope,
+    engine: tts.TTS[Any],
+    text: AsyncIterable[str],
+    conn_options: APIConnectOptions,
+    told: Lowering | None,
 ) -> AsyncGenerator[rtc.AudioFrame, None]:
     async with engine.stream(conn_options=conn_options) as stream:
 
         async def push() -> AsyncGenerator[None, None]:
             try:
                 async for chunk in text:
-                    stream.push_text(chunk)
+                    stream.push_text(told.lower(chunk) if told else chunk)
                     yield
             finally:
                 stream.end_input()
 
         pushed = scope.pipe("text", push(), ahead=0, measure=lambda _: 0)
         async for audio in stream:
+            if told is not None:
+                told.leave_out(audio.frame)
             yield audio.frame
         async for _ in pushed:  # raises what reading the text raised
             pass

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from antiphon.pipeline.words import words
+from antiphon.pipeline.words import unmarked, words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def unit_ends(text: str, spans: Sequence[tuple[int, int]]) -> list[float]:
     ends: list[float] = []
     total = rest = 0.0
     for start, end in spans:
-        word = text[start:end]
+        word = unmarked(text[start:end])
         digits = sum(c.isdigit() for c in word)
         wide = sum(c > "\u2e80" for c in word)
         total += rest + letters(word) + 3 * digits + 2 * wide + 1.5

@@ -18,7 +18,7 @@ from antiphon.pipeline.sentence_ends import (
     judge,
     opens_item,
 )
-from antiphon.pipeline.words import Token, breath, joined, speakable, token_at
+from antiphon.pipeline.words import Token, breath, joined, speakable, token_at, unmarked
 
 # Characters: a word with the signs that hang on it, or a line, longer than this is not followed.
 _LONGEST_WORD = 200
@@ -158,7 +158,7 @@ class Breaks:
                 break
 
             same_line = "\n" not in self.text[token.end : token.stop]
-            if not (same_line and attaches(word, not speakable(word))):
+            if not (same_line and (not word or attaches(word, not speakable(word)))):
                 break
 
             token = Token(token.begin, following.end, following.stop)
@@ -175,10 +175,11 @@ class Breaks:
 
         # One ideograph more: a Chinese connective has two.
         more = token.stop == token.end and token.end - token.begin == 1
-        return self.text[token.begin : token.end + more]
+        return unmarked(self.text[token.begin : token.end + more])
 
     def _word(self, token: Token) -> str:
-        return self.text[token.begin : token.end]
+        """Without marks; nothing, where marks stand alone."""
+        return unmarked(self.text[token.begin : token.end])
 
     def _pass(self, text: str, grade: Grade, word: str = "") -> None:
         self._fresh = opens_item(word, grade) or "\n" in text

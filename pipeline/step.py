@@ -29,6 +29,7 @@ from antiphon.pipeline.pace import letters
 from antiphon.pipeline.playout import Playout
 from antiphon.pipeline.source import VoiceDisabled
 from antiphon.pipeline.streams import Scope, Silent, Stream
+from antiphon.pipeline.words import unmarked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -76,6 +77,10 @@ class Step:
 
     def said(self) -> str:
         """The text heard so far."""
+        return unmarked(self.with_marks())
+
+    def with_marks(self) -> str:
+        """The same, with what the voice was told between the words."""
         return self.ledger.text_at(self.playout.heard if self.playout else 0)
 
     def remaining(self) -> float:

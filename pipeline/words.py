@@ -18,6 +18,12 @@ UNSPACED = "\u0e01-\u0e3a\u0e40-\u0e5b\u0e80-\u0eff\u1000-\u109f\u1780-\u17ff"
 OPENING = "([{<«‹“‘„‚「『（【《〈〔¿¡\"'"
 CLOSING = ")]}>»›”’」』）】》〉〕\"'"
 
+# Of a private use area: what a voice is told between the words, and nobody reads. A mark is part of
+# the word that follows it; those of the second range are heard, and count as words themselves.
+MARKS = "\U000f0000", "\U000f7fff"
+HEARD_MARKS = "\U000f8000", "\U000ffffd"
+_MARK = re.compile(f"[{MARKS[0]}-{HEARD_MARKS[1]}]")
+
 # What may follow an ideograph without beginning a new word: small kana, marks, closing signs.
 _SMALL_KANA = "ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヶー々"
 _COMBINING = "\u0300-\u036f\u200d\u3099\u309a\ufe00-\ufe0f\U000e0100-\U000e01ef"
@@ -44,7 +50,9 @@ _SPACE = re.compile(r"\s*")
 _PARTING = re.compile(
     rf"(?<=[\w.!?])(?:—+|…+|\.{{2,}}|--+|[。！？，、；：]+)[{re.escape(CLOSING)}*]*(?=\w)"
 )
-_SPEAKABLE = re.compile(r"[^\W_]|[%&@°§©®™±×÷√∞≈≠≤≥$¢£¤¥֏؋৳฿៛₠-₿﷼＄％＆＠￠￡￥￦]")
+_SPEAKABLE = re.compile(
+    rf"[^\W_]|[{'-'.join(HEARD_MARKS)}%&@°§©®™±×÷√∞≈≠≤≥$¢£¤¥֏؋৳฿៛₠-₿﷼＄％＆＠￠￡￥￦]"
+)
 
 _ZERO_WIDTH_JOINER = "\u200d"
 _EXTENDING = frozenset({"Mn", "Me", "Mc"})
@@ -61,6 +69,11 @@ class Token(NamedTuple):
 def speakable(text: str) -> bool:
     """Whether a voice would say anything: a letter, a digit or a sign that has a name."""
     return _SPEAKABLE.search(text) is not None
+
+
+def unmarked(text: str) -> str:
+    """The text without its marks."""
+    return text if text.isascii() else _MARK.sub("", text)
 
 
 def words(text: str) -> list[tuple[int, int]]:
