@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from livekit.agents.metrics import AgentMetrics, ModelUsage
 
     from antiphon.conversation import Conversation
-    from antiphon.costs import SessionCost
+    from antiphon.costs import SessionCost, Used
     from antiphon.pipeline.fate import Fate
     from antiphon.pipeline.streams import Scope
 
@@ -112,20 +112,32 @@ class Usage:
         talk, reply = self._conversation, SPEAKING.get()
         if reply is not None and isinstance(report, metrics.LLMMetrics | metrics.TTSMetrics):
             report.speech_id = talk.speaking.name_of(reply)
-        self._settle()
-        self._collector.collect(report)
-        used = self._costs.note(report)
+        used = self._count(report)
         if reply is not None and not reply.step.fate.let_out:
             self._undecided.setdefault(reply.step.fate, []).append(report)
         if used is not None:
             self._turns.note(reply, used)
         if isinstance(report, metrics.LLMMetrics) and report.cancelled:
             self._cut_off()
-        talk.session.report("metrics_collected", lambda: MetricsCollectedEvent(metrics=report))
-        updated = SessionUsageUpdatedEvent
-        talk.session.report("session_usage_updated", lambda: updated(usage=self.summary()))
+        self._tell(report)
+
+    def collected_for(self, report: AgentMetrics) -> None:
+        """Count what another session used for the call of this one."""
+        if not isinstance(report, metrics.EOUMetrics):
+            self._count(report)
+            self._tell(report)
+
+    def _count(self, report: AgentMetrics) -> Used | None:
+        self._settle()
+        self._collector.collect(report)
+        return self._costs.note(report)
+
+    def _tell(self, report: AgentMetrics) -> None:
+        session, updated = self._conversation.session, SessionUsageUpdatedEvent
+        session.report("metrics_collected", lambda: MetricsCollectedEvent(metrics=report))
+        session.report("session_usage_updated", lambda: updated(usage=self.summary()))
         self._spend()
-        talk.session.deliver()
+        session.deliver()
 
     def _cut_off(self) -> None:
         """A model was left in the middle of an answer: let it not go on."""

@@ -6,10 +6,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+import aiohttp
 from livekit import api, rtc
 from livekit.agents import utils
-from livekit.agents.job import DEFAULT_PARTICIPANT_KINDS
 from livekit.agents.voice.room_io import RoomOptions
+from livekit.rtc.participant import PublishTrackError
 
 from antiphon.nodes.room_relay import RoomRelay
 from antiphon.pipeline.streams import Scope
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("antiphon.workflows")
 
+FAILED: Final = (aiohttp.ClientError, TimeoutError, api.TwirpError, PublishTrackError)
 HUMAN: Final = "human-agent-sip"
 HUNG_UP: Final = "the human agent hung up"
+CALLER_HUNG_UP: Final = "the caller has hung up"
 SEEN_WITHIN: Final = 5.0  # seconds from when the call is taken to when the human is in the room
 NOBODY: Final = "nobody"  # an agent that no worker has: without a name, any worker would send one
 CANNOT: Final = "not implemented"  # what an open LiveKit server says to a move between rooms
@@ -38,7 +41,8 @@ class Consultation:
     It is the job's: where the room's server cannot move a participant, the agent stays in both
     rooms, and has the two people hear each other.
 
-    Mutable state: the session, the two voices that are relayed, and whether the room was left.
+    Mutable state: the session, who talks with whom in the end, their voices where they are relayed,
+    and whether the room was left.
     """
 
     def __init__(self, job: JobContext, over: Callable[[str], None]) -> None:
@@ -48,7 +52,9 @@ class Consultation:
         self._over = over
         self._scope = Scope("consultation")
         self._session: AgentSession[Any] | None = None
+        self._talking: set[str] = set()
         self._relays: list[RoomRelay] = []
+        self._relaying = False
         self._left = False
 
         async def close() -> None:
@@ -79,16 +85,24 @@ class Consultation:
 
     async def merge(self, caller: str) -> None:
         """Have the human and the caller hear each other, until one of them leaves."""
-        into = self._job.room
+        into, self._talking = self._job.room, {HUMAN, caller}
         if not await self._moved(into):
             logger.info("this server moves nobody: the agent relays the voices of %s", into.name)
-            await self._relay(self.room, HUMAN, into)
-            await self._relay(into, caller, self.room)
+            try:
+                await self._relay(self.room, HUMAN, into)
+                await self._relay(into, caller, self.room)
+            except PublishTrackError:
+                await self._end_relays()  # no half of it: it may be tried once more
+                raise
+            self._relaying = True
             self.room.on("participant_disconnected", self._parted)
             if HUMAN not in self.room.remote_participants:
                 self._over(HUNG_UP)
                 await self._leave()
         into.on("participant_disconnected", self._parted)
+        if caller not in into.remote_participants:
+            self._over(CALLER_HUNG_UP)
+            self._part(caller)
 
     async def _moved(self, into: rtc.Room) -> bool:
         """Into that room, the human is; False where the server moves nobody."""
@@ -126,7 +140,7 @@ class Consultation:
 
     def _closed(self, event: CloseEvent) -> None:
         self._over(HUNG_UP if event.error is None else f"{event.error}")
-        if not self._relays and not self._scope.closing:
+        if not self._relaying and not self._scope.closing:
             self._scope.start("leave", self._leave())
 
     def _hung_up(self, participant: rtc.RemoteParticipant) -> None:
@@ -134,10 +148,12 @@ class Consultation:
             self._over(HUNG_UP)
 
     def _parted(self, participant: rtc.RemoteParticipant) -> None:
+        if participant.identity in self._talking and not self._scope.closing:
+            self._part(participant.identity)
+
+    def _part(self, identity: str) -> None:
         """One of the two has left: the call is over for the other, too."""
-        if participant.kind not in DEFAULT_PARTICIPANT_KINDS or self._scope.closing:
-            return
-        logger.info("%s has left; the call that was transferred is over", participant.identity)
+        logger.info("%s has left; the call that was transferred is over", identity)
         self._job.room.off("participant_disconnected", self._parted)
         self._job.delete_room(self._job.room.name)
         self._scope.start("leave", self._leave())
@@ -147,8 +163,12 @@ class Consultation:
         if self._left:
             return
         self._left = True
-        for relay in self._relays:
-            await relay.aclose()
+        await self._end_relays()
         if self.room.isconnected():
             await asyncio.wait([self._job.delete_room(self.name)])
             await self.room.disconnect()
+
+    async def _end_relays(self) -> None:
+        for relay in self._relays:
+            await relay.aclose()
+        self._relays.clear()

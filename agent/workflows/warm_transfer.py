@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
 from livekit import api
 from livekit.agents import NOT_GIVEN, BackgroundAudioPlayer, NotGivenOr, get_job_context, llm
 from livekit.agents.llm.chat_context import Instructions
@@ -21,7 +20,7 @@ from antiphon.function_tools import function_tool
 from antiphon.pipeline.streams import Scope
 from antiphon.task import AgentTask
 from antiphon.workflows import phone
-from antiphon.workflows.consultation import HUMAN, Consultation
+from antiphon.workflows.consultation import CALLER_HUNG_UP, FAILED, HUMAN, Consultation
 from antiphon.workflows.instructions import WorkflowInstructions
 
 if TYPE_CHECKING:
@@ -157,10 +156,10 @@ class WarmTransferTask(AgentTask[WarmTransferResult]):
         self._asked_by_human(context)
         linked = self.session.room_io.linked_participant
         if linked is None or self._consultation is None:
-            raise llm.ToolError("the caller has hung up")
+            raise llm.ToolError(CALLER_HUNG_UP)
         try:
             await self._consultation.merge(linked.identity)
-        except (aiohttp.ClientError, TimeoutError, api.TwirpError) as error:
+        except FAILED as error:
             logger.warning("the human agent was not connected to the caller: %s", error)
             raise llm.ToolError("the connection failed; try it once more") from None
         self._end(WarmTransferResult(human_agent_identity=HUMAN))
@@ -220,6 +219,8 @@ class WarmTransferTask(AgentTask[WarmTransferResult]):
             turn_handling=turns,
             conn_options=mine.conn_options,
         )
+        used = mine.conversation.usage.collected_for
+        session.on("metrics_collected", lambda event: used(event.metrics))
         agent = Agent(
             instructions=self.instructions,
             turn_handling=self._turn_handling or NOT_GIVEN,

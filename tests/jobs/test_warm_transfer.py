@@ -7,9 +7,7 @@ has joined the human's room is the human, and the caller is in the other one.
 from __future__ import annotations
 
 import contextlib
-import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,122 +15,19 @@ from livekit import api
 from livekit.protocol.sip import TransferSIPParticipantResponse
 
 from tests.jobs.exchange import exchange_of
-from tests.jobs.workers import at_work, rooms_of, told, until, write
-from tests.rooms.calling import RATE, Caller
+from tests.jobs.transferring import BEFORE, BODY, LINE_DROPS, LOUD, TONE, a_call
+from tests.jobs.workers import at_work, until, write
+from tests.rooms.calling import Caller
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.jobs.exchange import Asked, Exchange
-    from tests.jobs.workers import Rooms
+    from tests.jobs.exchange import Exchange
+    from tests.jobs.transferring import Served
     from tests.livekit_server import LiveKitServer
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(180)]
-
-BEFORE = """
-from livekit.agents import llm
-from antiphon import RunContext, ToolError, function_tool
-from antiphon.beta.workflows import WarmTransferTask
-from antiphon.simulate import ScriptedLLM, ScriptedTTS, calls
-
-ANSWERS = {
-    "a human, please": calls("transfer"),
-    "transfer my phone": calls("cold"),
-    "put me through": calls("connect_to_caller"),
-    "I have no time": calls("decline_transfer", reason="no time"),
-    "leave a message after the tone": calls("voicemail_detected"),
-}
-
-
-def answer(context):
-    last = context.items[-1]
-    if last.type == "function_call_output":
-        return f"Result: {last.output}."
-    said = context.messages()[-1].text_content
-    knows = "a human, please" in str(context.messages()[0].text_content)
-    about = "They asked for a human." if knows else "I know of nothing."
-    return ANSWERS.get(said, about if said == "what is it about?" else "Hm.")
-
-
-class Clerk(Agent):
-    @function_tool
-    async def transfer(self, context: RunContext) -> str:
-        task = WarmTransferTask(
-            "+15105550123", sip_trunk_id="ST_line", sip_number="+15105550100", dtmf="ww12#",
-            sip_headers={"X-Call": "7"}, ringing_timeout=25, chat_ctx=self.chat_ctx,
-        )
-        try:
-            result = await task
-        except ToolError as error:
-            tell(get_job_context(), ["failed", error.message])
-            raise
-        tell(get_job_context(), ["transferred", result.human_agent_identity])
-        return "transferred"
-
-    @function_tool
-    async def cold(self, context: RunContext) -> str:
-        job = get_job_context()
-        try:
-            done = await job.transfer_sip_participant("caller", "tel:+15105550123")
-        except Exception as error:
-            return f"{type(error).__name__}, {error.sip_status_code}, {error.sip_status}"
-        return f"moved: {done.transfer_id}"
-"""
-BODY = """
-await appear(ctx)
-session = AgentSession(llm=ScriptedLLM(answer), tts=ScriptedTTS(), user_away_timeout=None)
-session.on("close", lambda event: tell(ctx, ["closed", event.reason.value]))
-await session.start(Clerk(instructions="You are a clerk."), room=ctx.room)
-"""
-TONE = (8000 * np.sin(np.arange(RATE) / 4)).astype(np.int16)
-LINE_DROPS = "(the line drops)"
-LOUD = 2000  # music on hold is louder than that, and so is a tone; a scripted voice is not
-
-
-@dataclass(slots=True)
-class Transfer:
-    """A caller, a human who is called on their behalf, and the telephone exchange between."""
-
-    server: LiveKitServer
-    exchange: Exchange
-    rooms: Rooms
-    folder: Path
-    room: str
-    caller: Caller
-
-    def told(self, what: str) -> list[Any]:
-        return [each[1] for each in told(self.folder, self.room) if each[0] == what]
-
-    async def says(self, text: str) -> None:
-        """The agent says that to the caller."""
-        await self.caller.until(lambda: any(text in line.text for line in self.caller.lines))
-
-    async def asked(self) -> Asked:
-        """The caller asks for a human, and the human's telephone rings."""
-        await self.caller.until(lambda: self.caller.state() == "listening")
-        await self.caller.write("a human, please")
-        return await self.exchange.is_asked("SIP/CreateSIPParticipant", self.room)
-
-    @contextlib.asynccontextmanager
-    async def taken(self) -> AsyncIterator[Caller]:
-        """The human, once the telephone was taken and the agent is there."""
-        asked = await self.asked()
-        who = asked.request.participant_identity
-        async with Caller(self.server, asked.request.room_name, who) as human:
-            await human.join(kind="sip")
-            asked.answer(api.SIPParticipantInfo(participant_identity=who))
-            await human.until(lambda: human.state() == "listening")
-            yield human
-
-    async def hears(self, who: Caller) -> None:
-        """Somebody hears something from now on."""
-        who.heard.clear()
-        await who.until(lambda: np.abs(who.sound()).max(initial=0) > LOUD)
-
-    async def gone(self, *rooms: str) -> None:
-        for room in rooms:
-            await self.rooms.present(room)
 
 
 @pytest.fixture(scope="module")
@@ -145,21 +40,6 @@ def served(
     with exchange_of(livekit_server) as (exchange, front), at_work(program, front) as worker:
         assert worker.running
         yield exchange, folder, livekit_server
-
-
-Served: TypeAlias = "tuple[Exchange, Path, LiveKitServer]"
-
-
-@contextlib.asynccontextmanager
-async def a_call(served: Served) -> AsyncIterator[Transfer]:
-    exchange, folder, server = served
-    log = next(folder.glob("program-*.log"))
-    await until(lambda: "registered worker" in log.read_text())
-    exchange.moves = False
-    room = f"transfer-{os.urandom(3).hex()}"
-    async with rooms_of(server) as rooms, Caller(server, room) as caller:
-        await caller.join(kind="sip")
-        yield Transfer(server, exchange, rooms, folder, room, caller)
 
 
 async def test_a_human_is_told_what_it_is_about_and_talks_with_the_caller(
@@ -176,6 +56,11 @@ async def test_a_human_is_told_what_it_is_about_and_talks_with_the_caller(
             await human.write("put me through")
             await transfer.says("transferred")
             assert transfer.told("transferred") == ["human-agent-sip"]
+            # What the human was told is paid for by the caller's session.
+            (spoken,) = transfer.told("spoken meanwhile")
+            assert spoken >= len("They asked for a human.")
+            async with transfer.rooms.caller(transfer.room, "somebody who listened, and leaves"):
+                pass
             for speaker, listener in ((human, caller), (caller, human)):
                 await listener.hear_out()
                 listener.heard.clear()
@@ -267,6 +152,36 @@ async def test_a_caller_who_hangs_up_while_it_rings_is_not_called_for_any_more(
         await transfer.caller.room.disconnect()
         await until(lambda: asked.given_up)
         await transfer.gone(asked.request.room_name)
+
+
+@pytest.mark.parametrize("taken", [False, True])
+async def test_a_session_that_closes_in_the_middle_of_a_transfer_lets_the_human_go(
+    served: Served, taken: bool
+) -> None:
+    async with a_call(served) as transfer, contextlib.AsyncExitStack() as stack:
+        if taken:
+            await stack.enter_async_context(transfer.taken())
+        else:
+            await transfer.asked()
+        asked = await transfer.exchange.is_asked("SIP/CreateSIPParticipant", transfer.room)
+        await transfer.caller.room.local_participant.publish_data(b"close")
+        await transfer.gone(asked.request.room_name)
+        await until(lambda: transfer.told("closed") == ["user_initiated"])
+        assert taken or asked.given_up
+
+
+async def test_two_humans_who_are_asked_for_at_once_are_called_one_after_the_other(
+    served: Served,
+) -> None:
+    async with a_call(served) as transfer:
+        for turn in (1, 2):
+            asked = await transfer.asked("two humans, please" if turn == 1 else "")
+            transfer.exchange.asked.remove(asked)
+            asked.refuse(503, "unavailable", "gone")
+            await until(lambda: len(transfer.told("failed")) == turn)  # noqa: B023
+        await transfer.says("Result")
+        await transfer.caller.write("hello?")
+        await transfer.says("Hm.")  # and the caller is no longer on hold
 
 
 async def test_a_caller_on_hold_cannot_act_for_the_human(served: Served) -> None:

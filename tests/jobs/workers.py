@@ -88,9 +88,10 @@ def write(
 def told(folder: Path, room: str) -> list[Any]:
     """What the program has told of a room, by `tell`."""
     try:
-        lines = (folder / "told.jsonl").read_text(encoding="utf-8").splitlines()
+        text = (folder / "told.jsonl").read_text(encoding="utf-8")
     except FileNotFoundError:
         return []
+    lines = text.rpartition("\n")[0].splitlines()  # the last one may be half written
     return [what for name, what in map(json.loads, lines) if name == room]
 
 
