@@ -12,11 +12,11 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from livekit import rtc
-from livekit.agents import NOT_GIVEN, NotGivenOr, get_job_context, llm, stt, utils
-from livekit.agents.job import DEFAULT_PARTICIPANT_KINDS
+from livekit.agents import NOT_GIVEN, NotGivenOr, get_job_context, llm, stt
 from livekit.agents.voice.amd import AMDCategory, AMDPredictionEvent
 from livekit.agents.voice.amd import classifier as livekit
 
+from antiphon import amd_ears
 from antiphon.arguments import given, said
 from antiphon.greeting import Greeting, Limits
 from antiphon.ivr import Menu
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("antiphon.amd")
 
-TRACK_WITHIN: Final = 5.0  # seconds from when somebody is there to when there is sound of theirs
 LONGEST_WAIT: Final = 10.0  # seconds a model may ask for at once, to hear more
 WAITS: Final = 3  # times it may
 DEFAULTS: Final[dict[str, Any]] = {
@@ -93,6 +92,11 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
     @property
     def enabled(self) -> bool:
         return self._done is not None and not self._scope.closing
+
+    @property
+    def _over(self) -> bool:
+        """There is a verdict, or no call any more."""
+        return self._done is None or self._done.done()
 
     @property
     def pending(self) -> bool:
@@ -170,7 +174,8 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
 
     async def _listen(self) -> None:
         try:
-            track = await self._track()
+            timeout = self._limits().timeout
+            track = await amd_ears.answering(self._session, self._identity, timeout)
         except (RuntimeError, TimeoutError) as error:
             logger.debug("there is nobody to listen to: %s", error)
             self._settle(AMDCategory.UNCERTAIN, "participant_missing")
@@ -182,28 +187,6 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
         self._look()
         if self._stt is not None and track is not None:
             await self._recognise(self._stt, track)
-
-    async def _track(self) -> rtc.Track | None:
-        """Of whoever answers, once there is something to hear; None where there is no room."""
-        try:
-            room = self._session.room_io.room
-        except UsageError:
-            return None
-        kinds = DEFAULT_PARTICIPANT_KINDS
-        async with asyncio.timeout(self._limits().timeout):
-            who = await utils.wait_for_participant(room, identity=self._identity, kind=kinds)
-        async with asyncio.timeout(TRACK_WITHIN):
-            found = await utils.wait_for_track_publication(
-                room,
-                identity=who.identity,
-                kind=rtc.TrackKind.KIND_AUDIO,
-                wait_for_subscription=True,
-            )
-        if who.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP:
-            await utils.participant.wait_for_participant_attribute(
-                room, identity=who.identity, attribute="sip.callStatus", value="active"
-            )
-        return found.track
 
     def _limits(self) -> Limits:
         options = {**DEFAULTS, **self._options}
@@ -219,17 +202,12 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
         )
 
     async def _recognise(self, engine: stt.STT[Any], track: rtc.Track) -> None:
-        """With a recogniser of its own."""
-        audio = rtc.AudioStream(track)
-        async with engine.stream() as words:
-            hearing = self._scope.start("hear", _hear(audio, words))
-            try:
-                async for event in words:
-                    if event.type is stt.SpeechEventType.FINAL_TRANSCRIPT and event.alternatives:
-                        self._words(event.alternatives[0].text)
-            finally:
-                hearing.cancel()
-                await audio.aclose()
+        """With a recogniser of its own; with the session's, once that one fails."""
+        try:
+            await amd_ears.recognise(engine, track, self._scope, self._words)
+        except Exception as error:
+            logger.warning("the recogniser of AMD failed, the session's is listened to: %s", error)
+            self._stt = None
 
     # What the session tells.
 
@@ -266,7 +244,7 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
         """Is it known by now? Else look again when it may be."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._greeting is None or self._result is not None or self._scope.closing:
+        if self._greeting is None or self._over:
             return
         loop = asyncio.get_running_loop()
         if found := self._greeting.verdict(loop.time()):
@@ -275,6 +253,8 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
             self._timer = loop.call_at(deadline, self._look)
 
     def _settle(self, category: AMDCategory, reason: str) -> None:
+        if self._over:
+            return
         heard = self._greeting
         since = heard.quiet_since if heard else None
         self._result = AMDPredictionEvent(
@@ -341,8 +321,3 @@ async def save_prediction(label: AMDCategory) -> None:
 
 async def postpone_termination(seconds: float) -> None:
     """Wait for more of the greeting, for so many seconds (10 at most)."""
-
-
-async def _hear(audio: rtc.AudioStream, words: stt.RecognizeStream) -> None:
-    async for event in audio:
-        words.push_frame(event.frame)

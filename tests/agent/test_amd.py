@@ -131,6 +131,20 @@ async def test_a_call_that_ends_before_there_is_a_verdict_says_so() -> None:
             await amd.execute()
 
 
+async def test_nothing_is_decided_about_a_call_that_is_over() -> None:
+    judge, told = ScriptedLLM([VOICEMAIL], first_token=5.0), list[object]()
+    async with calling(clerk(), llm=[]) as call, AMD(call.session, llm=judge) as amd:
+        amd.on("amd_prediction", told.append)
+        await call.play(says(MACHINE, at=1.0))
+        while not judge.asked:  # noqa: ASYNC110  # in virtual time
+            await asyncio.sleep(0.1)
+        call.session.shutdown(drain=False)
+        with pytest.raises(RuntimeError, match="closed before a result"):
+            await amd.execute()
+        await asyncio.sleep(30)
+    assert told == []
+
+
 async def test_the_verdict_is_told_once_to_whoever_listens() -> None:
     async with answered() as (call, amd):
         told: list[object] = []

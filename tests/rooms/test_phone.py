@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from livekit import rtc
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, LanguageCode, stt
+from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIStatusError, LanguageCode, stt
 
 from antiphon import AMD, Agent
 from antiphon.beta.tools import send_dtmf_events
@@ -103,7 +103,7 @@ class Hearing(stt.STT[Any]):
     async def _recognize_impl(self, *_: Any, **__: Any) -> stt.SpeechEvent:
         raise NotImplementedError
 
-    def stream(self, **_: Any) -> Understanding:
+    def stream(self, **_: Any) -> stt.RecognizeStream:
         return Understanding(stt=self, conn_options=DEFAULT_API_CONNECT_OPTIONS)
 
 
@@ -145,6 +145,31 @@ async def test_a_recogniser_of_its_own_hears_who_has_answered(
         assert result.transcript == "You have reached Grace, leave a message"
         assert held.history("user") == []  # the session's own ears have understood nothing
         await held.caller.until(lambda: not ears.open)
+
+
+class Deaf(Hearing):
+    """Is refused by whoever serves it."""
+
+    def stream(self, **_: Any) -> stt.RecognizeStream:
+        return Refused(stt=self, conn_options=DEFAULT_API_CONNECT_OPTIONS)
+
+
+class Refused(stt.RecognizeStream):
+    async def _run(self) -> None:
+        raise APIStatusError("no such key", status_code=401)
+
+
+async def test_where_its_own_recogniser_fails_the_sessions_hears_who_has_answered(
+    livekit_server: LiveKitServer, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    judge, agent = ScriptedLLM([calls("save_prediction", label="machine-vm")] * 3), Singer([])
+    async with call(livekit_server, name, agent, join=False) as held:
+        async with AMD(held.session, llm=judge, stt=Deaf("")) as amd:
+            await held.caller.join(kind="sip", attributes=RINGING | {"sip.callStatus": "active"})
+            await held.caller.until(lambda: "recogniser of AMD failed" in caplog.text)
+            agent.words.put_nowait("You have reached Grace, leave a message")
+            result = await amd.execute()
+        assert (result.category, result.reason) == ("machine-vm", "llm")
 
 
 async def test_a_phone_that_hangs_up_before_it_is_taken_leaves_nobody_waiting(
