@@ -66,7 +66,8 @@ def lost_call(job: JobContext) -> LostCall | None:
 class LostCalls:
     """Hears of every job of a worker, and asks for a new agent where one died in its call.
 
-    Mutable state: whether the journal has been read, and the calls that are being looked after.
+    Mutable state: whether the journal has been read, the calls that go on, and the calls that are
+    being looked after.
     """
 
     def __init__(self, scope: Scope, journal: Journal | None, again: int = AGAIN) -> None:
@@ -74,11 +75,28 @@ class LostCalls:
         self._journal = journal
         self._again = again
         self._read = journal is None or not again
+        self._going_on: dict[str, Call] = {}
         self._open: set[asyncio.Task[None]] = set()
 
     def began(self, job: RunningJobInfo) -> None:
-        if self._journal is not None and _is_call(job):
-            self._journal.began(_call(job))
+        if _is_call(job):
+            self._going_on[job.job.id] = _call(job)
+            if self._journal is not None:
+                self._journal.began(_call(job))
+
+    def leaving(self, job: RunningJobInfo) -> None:
+        """It ends in order: whatever comes now, its call is over."""
+        if self._going_on.pop(job.job.id, None) and self._journal is not None:
+            self._journal.over(job.job.id)
+
+    def going_on(self, room: str, agent: str) -> Call | None:
+        """The call in that room that an agent of that name holds, here or in another worker that
+        shares the journal; None where no call is looked after."""
+        if not self._again:
+            return None
+        theirs = self._journal.going_on() if self._journal is not None else []
+        calls = [*self._going_on.values(), *theirs]
+        return next((each for each in calls if (each.room, each.agent) == (room, agent)), None)
 
     def ended(self, job: RunningJobInfo, died: str) -> None:
         """`died`: what of, or "" when it ended in order."""
@@ -87,10 +105,11 @@ class LostCalls:
         call = _call(job)
         if died:
             logger.error("the agent in room %s is gone: %s", call.room, died)
-        if died and self._again and not self._scope.closing:
-            self._look_after(call, died, _asked(job))
-        elif self._journal is not None:
-            self._journal.over(call.job)
+        looked_after = call.job not in self._going_on  # or it has ended in order
+        if died and self._again and not (looked_after or self._scope.closing):
+            self.look_after(call, died, asked_with(job.job))
+        else:
+            self.leaving(job)
 
     def registered(self) -> None:
         """The server knows the worker: it can be given what its predecessor left."""
@@ -99,9 +118,14 @@ class LostCalls:
         self._read = True
         for call in self._journal.left_behind():
             self._journal.began(call)  # until it is looked after, it is this worker's
-            self._look_after(call, WORKER_DIED)
+            self.look_after(call, WORKER_DIED)
 
-    def _look_after(self, call: Call, why: str, asked: api.AgentDispatch | None = None) -> None:
+    def look_after(self, call: Call, why: str, asked: api.AgentDispatch | None = None) -> None:
+        """Send that call another agent, if it needs one; with "", it goes on with no other.
+
+        `asked` is what it was asked for with, which the server knows where it is left out.
+        """
+        self._going_on.pop(call.job, None)
         task = self._scope.start(f"lost call {call.job}", self._replace(call, why, asked))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
@@ -135,14 +159,14 @@ async def _replaced(
     The dead one goes first: the new one may well have its name. Where the worker died, time has
     passed: somebody else may have sent an agent, or taken back what was `asked`.
     """
-    there = await _participants(server, call.room)
+    there = await participants(server, call.room)
     if any(each.identity == call.identity for each in there):
         await _remove(server, call)
     there = [each for each in there if each.identity != call.identity]
     if not any(each.kind in PEOPLE for each in there):
         logger.info("nobody is left in room %s: it needs no new agent", call.room)
         return True
-    if asked is None and any(_is_agent(each, call.agent) for each in there):
+    if asked is None and any(is_agent(each, call.agent) for each in there):
         logger.info("room %s has an agent: it needs no other", call.room)
         return True
     asked = asked or await _dispatch(server, call)
@@ -153,8 +177,10 @@ async def _replaced(
     if times > again:
         logger.error("room %s has lost %d agents: no other one is asked for", call.room, times)
         return True
-    attributes = {**asked.attributes, WHY: why, JOB: call.job, TIMES: str(times)}
-    return await _dispatched(server, asked, attributes, {each.identity for each in there})
+    lost = {WHY: why, JOB: call.job, TIMES: str(times)} if why else {}
+    return await _dispatched(
+        server, asked, {**asked.attributes, **lost}, {each.identity for each in there}
+    )
 
 
 async def _dispatched(
@@ -179,8 +205,8 @@ async def _dispatched(
         now = await server.agent_dispatch.get_dispatch(asked.id, like.room)
         if now is None or now.state.jobs:
             return True
-        new = [p for p in await _participants(server, like.room) if p.identity not in before]
-        if any(_is_agent(each, like.agent_name) for each in new):
+        new = [p for p in await participants(server, like.room) if p.identity not in before]
+        if any(is_agent(each, like.agent_name) for each in new):
             return True
         await asyncio.sleep(GLANCE)
     logger.warning("no worker is free for room %s", like.room)
@@ -188,7 +214,7 @@ async def _dispatched(
     return False
 
 
-async def _participants(server: api.LiveKitAPI, room: str) -> list[ParticipantInfo]:
+async def participants(server: api.LiveKitAPI, room: str) -> list[ParticipantInfo]:
     """Who is in the room; nobody is in one that is gone."""
     try:
         listed = await server.room.list_participants(api.ListParticipantsRequest(room=room))
@@ -214,7 +240,7 @@ async def _dispatch(server: api.LiveKitAPI, call: Call) -> api.AgentDispatch | N
     return next((each for each in dispatches if each.id == call.dispatch), None)
 
 
-def _is_agent(participant: ParticipantInfo, name: str) -> bool:
+def is_agent(participant: ParticipantInfo, name: str) -> bool:
     agent = participant.kind == ParticipantInfo.AGENT
     return agent and participant.attributes.get(ATTRIBUTE_AGENT_NAME, "") == name
 
@@ -233,12 +259,12 @@ def _call(job: RunningJobInfo) -> Call:
         asked.room.name,
         asked.agent_name,
         job.accept_arguments.identity,
+        asked.room.sid,
     )
 
 
-def _asked(job: RunningJobInfo) -> api.AgentDispatch:
-    """What the job was asked for with."""
-    asked = job.job
+def asked_with(asked: agents.Job) -> api.AgentDispatch:
+    """What a job was asked for with."""
     return api.AgentDispatch(
         agent_name=asked.agent_name,
         room=asked.room.name,

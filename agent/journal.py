@@ -3,7 +3,7 @@
 JSON lines, one when a call begins and one when it is over:
 
     {"call": "began", "job": "AJ_…", "dispatch": "AD_…", "room": "…", "agent": "…",
-     "identity": "…", "worker": [pid, born]}
+     "identity": "…", "sid": "…", "worker": [pid, born]}
     {"call": "over", "job": "AJ_…"}
 
 No token, no secret and no metadata is in it; what else a call was asked for with is known by its
@@ -38,13 +38,15 @@ SHORTEN_AFTER: Final = 1000  # calls that are over
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A job in a room: by what a successor finds the room, and the participant that is no more."""
+    """A job in a room: by what a successor finds the room, and the participant that is no more;
+    `sid` is of the room as it was then."""
 
     job: str
     dispatch: str
     room: str
     agent: str
     identity: str
+    sid: str = ""
 
 
 class Journal:
@@ -70,6 +72,18 @@ class Journal:
         self._over += 1
         if self._over % SHORTEN_AFTER == 0:
             self._rewrite(lambda line: True)
+
+    def going_on(self) -> list[Call]:
+        """The calls of other workers that live."""
+        try:
+            with self._open() as file:
+                calls = _unfinished(file)
+        except OSError as error:
+            self._lost(error)
+            return []
+        others = [line for line in calls if line.get("worker") != self._worker]
+        found = [_call(line) for line in others if _lives(line.get("worker"))]
+        return [call for call in found if call is not None]
 
     def left_behind(self) -> list[Call]:
         """The calls of workers that are no more, each told to one worker only."""
@@ -129,7 +143,7 @@ def _unfinished(file: TextIO) -> list[dict[str, Any]]:
 
 def _call(line: dict[str, Any]) -> Call | None:
     try:
-        return Call(**{name: str(line[name]) for name in Call.__slots__})
+        return Call(**{name: str(({"sid": ""} | line)[name]) for name in Call.__slots__})
     except KeyError:
         return None
 

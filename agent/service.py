@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from livekit.agents import JobContext, JobProcess
+    from livekit.agents import JobContext, JobProcess, JobRequest
     from livekit.agents.job import RunningJobInfo
     from livekit.agents.worker import ServerEnvOption
+
+    Answer = Callable[[JobRequest], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,13 @@ class Ears(Protocol):
     def unready(self) -> None:
         """One could not be set up, and is gone."""
 
+    def answering(self, answer: Answer) -> Answer:
+        """How the server is answered that asks for an agent; `answer` is the program's way."""
+
     def began(self, job: RunningJobInfo) -> None: ...
+
+    def leaving(self, job: RunningJobInfo) -> None:
+        """Its process has said that it is about to end, in order."""
 
     def ended(self, job: RunningJobInfo, died: str) -> None:
         """In order, with "", once its process said so or was told to; else, what it died of."""

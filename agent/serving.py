@@ -27,6 +27,7 @@ from livekit.agents.worker import ServerEnvOption
 
 from antiphon import downloads, jobs, worker
 from antiphon.jobs_lost import AGAIN, LostCalls
+from antiphon.jobs_moved import MovedRooms
 from antiphon.journal import Journal
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.left_behind import Strays
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from livekit.agents import AgentServer
     from livekit.agents.job import RunningJobInfo
 
-    from antiphon.service import Address
+    from antiphon.service import Address, Answer
 
 DOWNLOAD: Final = "download-files"
 COMMANDS: Final = ("start", "dev", "connect", DOWNLOAD)
@@ -163,6 +164,7 @@ class _Worker:
         self._given = given
         self._scope = scope
         self._lost = lost
+        self._moved = MovedRooms(scope, lost)
         self._overheard = _Overheard(self._refused)
         self._unready: float = 0
         self._known = False
@@ -241,11 +243,19 @@ class _Worker:
             worker.set_up_no_more(self._server)
             self.end(self._overheard.why or "no process for jobs could be set up")
 
+    def answering(self, answer: Answer) -> Answer:
+        return self._moved.answering(answer)
+
     def began(self, job: RunningJobInfo) -> None:
         self._lost.began(job)
 
+    def leaving(self, job: RunningJobInfo) -> None:
+        self._lost.leaving(job)
+
     def ended(self, job: RunningJobInfo, died: str) -> None:
         self._lost.ended(job, died)
+        if died:
+            self._moved.died(job)
         if self._given.command == "connect":
             self.end(died and f"the agent in room {job.job.room.name} is gone: {died}")
 

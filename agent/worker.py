@@ -126,6 +126,7 @@ def watch(server: AgentServer, ears: Ears) -> None:
         # The end of the channel sets both futures, the process's own word only this one.
         if not process._shutdown_ack_fut.done():
             finished.add(id(process))
+            ears.leaving(process.running_job)
 
     def closed(process: Any) -> None:
         in_order = threads or process._closing or id(process) in finished
@@ -136,6 +137,7 @@ def watch(server: AgentServer, ears: Ears) -> None:
         prepared.discard(id(process))
         finished.discard(id(process))
 
+    server._request_fnc = ears.answering(server._request_fnc)  # type: ignore[arg-type]
     pool.on("process_ready", ready)
     pool.on("process_job_launched", launched)
     pool.on("process_closed", closed)

@@ -80,6 +80,13 @@ async def answers_again(caller: Caller, agent: str) -> None:
             assert len(answering) <= 1
 
 
+def newcomers(caller: Caller) -> set[str]:
+    """Who comes into the caller's room from now on."""
+    came: set[str] = set()
+    caller.room.on("participant_connected", lambda who: came.add(who.identity))
+    return came
+
+
 async def test_callers_talk_with_agents_at_the_other_node_also_when_redis_starts_again_empty(
     tmp_path: Path, shared: Redis, nodes: tuple[LiveKitServer, LiveKitServer]
 ) -> None:
@@ -107,7 +114,7 @@ async def test_callers_talk_with_agents_at_the_other_node_also_when_redis_starts
         await call("new", other, "first")
 
 
-async def test_a_worker_dies_and_then_a_node_and_every_call_goes_on_with_one_agent(
+async def test_a_worker_dies_and_then_a_node_and_every_call_goes_on_with_one_agent_and_no_other(
     tmp_path: Path, nodes: tuple[LiveKitServer, LiveKitServer]
 ) -> None:
     one, other = nodes
@@ -133,11 +140,13 @@ async def test_a_worker_dies_and_then_a_node_and_every_call_goes_on_with_one_age
             assert agent.attributes["lost"] == "its worker died, 1"
             agents[room] = agent.identity
             await answers_again(caller, agent.identity)
+        came = {room: newcomers(caller) for room, caller in calls.items()}
 
         one.kill()
         for room, caller in calls.items():
             await answers_again(caller, agents[room])
             await rooms.present(room, agents[room], "caller")
+            assert came[room] <= {agents[room]}  # no stranger answers while it is on its way
         caller = await stack.enter_async_context(Caller(front, "new"))
         await caller.join(microphone=False)
         await answers_again(caller, (await rooms.agent("new")).identity)

@@ -63,10 +63,35 @@ def test_calls_of_a_worker_that_lives_are_its_own(path: Path) -> None:
     assert json.loads(line)["job"] == TWO.job
 
 
+def test_a_call_of_another_worker_goes_on_for_as_long_as_that_worker_lives(path: Path) -> None:
+    mine = Journal(path)
+    mine.began(ONE)
+    died(path, "3")
+    waits = f"{DEAD}print(flush=True)\nsys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", waits, str(path), "over", "4"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert [call.room for call in mine.going_on()] == ["room 4"]
+        other.communicate()
+    assert mine.going_on() == []
+
+
 def test_a_process_that_has_a_dead_workers_number_is_not_that_worker(path: Path) -> None:
     died(path, "1")
     line = json.loads(path.read_text().splitlines()[0])
     path.write_text(json.dumps(line | {"worker": [os.getpid(), 1.0]}) + "\n")
+    assert [call.job for call in Journal(path).left_behind()] == ["AJ_1"]
+
+
+def test_a_journal_that_knew_nothing_of_a_rooms_sid_is_read_all_the_same(path: Path) -> None:
+    died(path, "1")
+    line = json.loads(path.read_text().splitlines()[0])
+    del line["sid"]
+    path.write_text(json.dumps(line) + "\n")
     assert [call.job for call in Journal(path).left_behind()] == ["AJ_1"]
 
 
@@ -86,7 +111,7 @@ def test_a_journal_is_for_its_owner_and_holds_where_a_call_was_and_nothing_else(
     Journal(path).began(ONE)
     assert path.stat().st_mode & 0o777 == 0o600
     line = json.loads(path.read_text())
-    assert set(line) == {"call", "job", "dispatch", "room", "agent", "identity", "worker"}
+    assert set(line) == {"call", "job", "dispatch", "room", "agent", "identity", "sid", "worker"}
 
 
 def test_a_journal_does_not_grow_with_the_calls_that_are_over(path: Path) -> None:
