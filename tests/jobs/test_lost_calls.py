@@ -158,12 +158,14 @@ async def test_where_no_worker_is_free_it_is_asked_again_until_one_is(
         (folder / "full").touch()
         try:
             await worker.says("marking as unavailable")
+            await rooms.dispatch("unlucky")  # nobody asks for that one again
             kill_process(first)
             await worker.says("no worker is free for room full")
         finally:
             (folder / "full").unlink()
         await rooms.agent("full", other_than=first.identity)
         assert len(await rooms.dispatches("full")) == 2
+        assert await rooms.agents("unlucky") == []
 
 
 async def test_redispatch_0_leaves_a_call_as_it_is(

@@ -159,6 +159,21 @@ async def test_noise_is_cancelled_by_what_the_program_gives(
     assert cancelling.closed == selected  # who made it closes it
 
 
+@pytest.mark.parametrize("controlled", [True, False])
+async def test_a_quiet_caller_is_made_louder_unless_that_is_switched_off(
+    livekit_server: LiveKitServer, name: str, controlled: bool
+) -> None:
+    agent = Listener()
+    listening = room_io.AudioInputOptions(auto_gain_control=controlled)
+    options = room_io.RoomOptions(audio_input=listening)
+    quiet = voice(2.0) // 10
+    async with call(livekit_server, name, agent, room_options=options) as held:
+        await held.caller.speak(quiet)
+        await held.caller.until(lambda: agent.loud() > 1.0)
+    heard = max(np.abs(np.asarray(frame.data)).max() for frame in agent.frames)
+    assert (heard > 2 * np.abs(quiet).max()) == controlled
+
+
 async def test_a_caller_whose_microphone_goes_has_stopped_speaking(
     livekit_server: LiveKitServer, name: str
 ) -> None:
