@@ -41,6 +41,7 @@ WORKER_DIED: Final = "its worker died"
 PATIENCE: Final = (0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between two tries to reach the server
 TAKEN_WITHIN: Final = 6.0  # seconds in which a dispatch is taken, or no worker is free: a server
 # that has just met a worker asks all its nodes who is there, for five, before it tells of a job
+COUNTED: Final = 5.5  # seconds, in which a node has counted who is in a room
 LAST: Final = 5.0  # seconds a worker that ends still looks after lost calls
 GLANCE: Final = 0.25
 PEOPLE: Final = (ParticipantInfo.STANDARD, ParticipantInfo.SIP, ParticipantInfo.CONNECTOR)
@@ -164,8 +165,10 @@ async def _replaced(
         await _remove(server, call)
     there = [each for each in there if each.identity != call.identity]
     if not any(each.kind in PEOPLE for each in there):
-        logger.info("nobody is left in room %s: it needs no new agent", call.room)
-        return True
+        if asked is None or not await _is_forgotten(server, call):
+            logger.info("nobody is left in room %s: it needs no new agent", call.room)
+            return True
+        logger.warning("the server has forgotten who is in room %s", call.room)
     if asked is None and any(is_agent(each, call.agent) for each in there):
         logger.info("room %s has an agent: it needs no other", call.room)
         return True
@@ -181,6 +184,25 @@ async def _replaced(
     return await _dispatched(
         server, asked, {**asked.attributes, **lost}, {each.identity for each in there}
     )
+
+
+async def _is_forgotten(server: api.LiveKitAPI, call: Call) -> bool:
+    """A Redis that started again knows nobody in a room whose node counts them all the same.
+
+    It counts every five seconds: who left last is counted until then.
+    """
+    asked = api.ListRoomsRequest(names=[call.room])
+    found = (await server.room.list_rooms(asked)).rooms
+    if found and not found[0].num_participants:
+        return False
+    await asyncio.sleep(COUNTED)
+    found = (await server.room.list_rooms(asked)).rooms
+    if found:
+        return bool(found[0].num_participants)
+    try:
+        return await _dispatch(server, call) is not None
+    except api.TwirpError:
+        return False  # it is no node's
 
 
 async def _dispatched(

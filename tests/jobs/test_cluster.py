@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.jobs.workers import APPEARS, LONG, at_work, rooms_of, write
+from tests.jobs.workers import APPEARS, LONG, at_work, kill_process, rooms_of, write
 from tests.livekit_cluster import Balancer, node, redis
 from tests.rooms.calling import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from livekit.protocol.models import ParticipantInfo
 
     from tests.livekit_cluster import Redis
     from tests.livekit_server import LiveKitServer
@@ -99,19 +101,30 @@ async def test_callers_talk_with_agents_at_the_other_node_also_when_redis_starts
         await there.registered()
         rooms = await stack.enter_async_context(rooms_of(one))
 
-        async def call(room: str, at: LiveKitServer, agent: str) -> tuple[Caller, str]:
+        async def calls_in(room: str, at: LiveKitServer) -> Caller:
             caller = await stack.enter_async_context(Caller(at, room))
-            await caller.join(microphone=False)
+            return await caller.join(microphone=False)
+
+        async def call(room: str, at: LiveKitServer, agent: str) -> tuple[Caller, ParticipantInfo]:
+            caller = await calls_in(room, at)
             await rooms.dispatch(room, agent)
-            answering = (await rooms.agent(room)).identity
-            await answers_again(caller, answering)
+            answering = await rooms.agent(room)
+            await answers_again(caller, answering.identity)
             return caller, answering
 
         calls = [await call("far", one, "second"), await call("back", other, "first")]
         shared.restart()
         for caller, agent in calls:
-            await answers_again(caller, agent)
+            await answers_again(caller, agent.identity)
         await call("new", other, "first")
+
+        # An agent that dies now is followed, though maybe in a second room of that name: nobody
+        # knows any more which node has the first one. Whoever calls again meets it.
+        dead = calls[0][1]
+        kill_process(dead)
+        agent = await rooms.agent("far", other_than=dead.identity)
+        assert agent.attributes["lost"] == "its process was killed (SIGKILL), 1"
+        await answers_again(await calls_in("far", other), agent.identity)
 
 
 async def test_a_worker_dies_and_then_a_node_and_every_call_goes_on_with_one_agent_and_no_other(
