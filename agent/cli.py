@@ -71,6 +71,7 @@ def run_app(server: AgentServer | WorkerOptions) -> None:
 
 def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
     """Do what the command line says and return the exit status; `server` saves naming a file."""
+    _open_streams()
     given = _parser(own=server is not None).parse_args(arguments)
     heeding = signals.Signals()
     try:
@@ -95,6 +96,13 @@ def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
         with suppress(OSError):  # the terminal may be gone
             print(f"antiphon: {ending.why}", file=sys.stderr)  # noqa: T201
     return ending.status
+
+
+def _open_streams() -> None:
+    """Let what the shell has closed (`<&-`) be empty, or read by nobody."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
 def _parser(*, own: bool) -> argparse.ArgumentParser:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import sys
 import threading
 from dataclasses import dataclass
@@ -90,6 +91,8 @@ def asked_for(given: argparse.Namespace, screen: Screen) -> Line:
     if given.text:
         if screen.typing:
             return Line(text=True)
+        if isinstance(sys.stdin, io.TextIOWrapper):  # what cannot be read is not the end
+            sys.stdin.reconfigure(errors="replace")
         lines = _stdin_in_turn if given.fast else _stdin
         return Line(text=True, lines=lines, hasty=sys.stdin.isatty(), fast=given.fast)
     files = given.wav

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, TextIO, cast
 
@@ -18,6 +19,9 @@ import soxr
 from antiphon.nodes.callers import RATE
 from antiphon.nodes.conversation_wav import ConversationWav
 from antiphon.pipeline.errors import UsageError
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,7 +122,8 @@ class CallRecord:
 
     def __init__(self, folder: Path, *, sound: bool = True) -> None:
         """Replaces the record of an earlier call; without `sound`, only one that had none."""
-        self.folder = folder
+        self.folder = folder.absolute()  # wherever the program goes meanwhile
+        self._named = folder
         self._transcript = Transcript()
         self._sound: ConversationWav | None = None
         self._start = 0.0
@@ -131,13 +136,15 @@ class CallRecord:
             )
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            self._timeline: TextIO | None = _emptied(folder / TIMELINE)
             (folder / SOUND).unlink(missing_ok=True)
-            self._timeline: TextIO | None = (folder / TIMELINE).open(
-                "w", encoding="utf-8", errors="replace"
-            )
             self._write_transcript()
         except FileExistsError:
             raise UsageError(f"--out {folder} is a file; name a folder") from None
+        except BlockingIOError:
+            raise UsageError(
+                f"--out {folder} is being written by a call that goes on; name another folder"
+            ) from None
         except OSError as error:
             raise UsageError(f"cannot write into --out {folder}: {error.strerror}") from error
 
@@ -171,13 +178,13 @@ class CallRecord:
             if self._transcript.note(record):
                 self._write_transcript()
         except OSError as error:
-            logger.error("the record in %s ends here: %s", self.folder, error.strerror)
+            logger.error("the record in %s ends here: %s", self._named, error.strerror)
             self._timeline = None
 
     def __str__(self) -> str:
         """Where it is, and the names of the files there are."""
         there = [name for name in (SOUND, TRANSCRIPT, TIMELINE) if (self.folder / name).exists()]
-        return f"the record is in {self.folder}: {', '.join(there)}"
+        return f"the record is in {self._named}: {', '.join(there)}"
 
     def close(self) -> None:
         """Finish the files."""
@@ -201,3 +208,19 @@ class CallRecord:
         new = self.folder / f".{TRANSCRIPT}"
         new.write_text(self._transcript.json(), encoding="utf-8", errors="replace")
         new.replace(self.folder / TRANSCRIPT)
+
+
+def _emptied(path: Path) -> TextIO:
+    """The file, this call's alone until it is closed; raises BlockingIOError while another has it.
+
+    Windows lets others write to an open file; there nobody is kept away.
+    """
+    file = path.open("a", encoding="utf-8", errors="replace")
+    try:
+        if sys.platform != "win32":
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        file.truncate(0)
+    except OSError:
+        file.close()
+        raise
+    return file

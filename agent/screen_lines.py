@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from antiphon.screen_bars import bar, legend
+from antiphon.screen_plain import tamed
 from antiphon.screen_turns import Block, Delay, Stop, Who
 
 if TYPE_CHECKING:
@@ -64,21 +65,29 @@ def _gutter(block: Block, width: int) -> Text:
 
 def _words(block: Block) -> Text:
     if block.who is Who.NOTE:
-        return Text(block.text, ERROR if block.label == "error" else DIM)
+        return Text(tamed(block.text), ERROR if block.label == "error" else DIM)
     if block.who in (Who.PRINT, Who.TOOL):
-        return Text(textwrap.dedent(block.text.strip("\r\n").expandtabs()), DIM)
-    text = Text(" ".join(block.text.split()), WORDS)
+        return _printed(textwrap.dedent(block.text.strip("\r\n").expandtabs()))
+    text = Text(" ".join(tamed(block.text).split()), WORDS)
     if block.interim:
-        text.append(f"{' ' if text else ''}{block.interim}", f"italic {DIM}")
+        text.append(f"{' ' if text else ''}{tamed(block.interim)}", f"italic {DIM}")
     if block.unheard:
         text.append(f"{' ' if text else ''}")
-        words = block.unheard.split()
+        words = tamed(block.unheard).split()
         text.append(" ".join(words[:UNHEARD]), f"strike {DIM}")
         if len(words) > UNHEARD:
             text.append(f" … {len(words) - UNHEARD} words more", FAINT)
     elif block.interrupted:
         text.append(" —", DIM)
     return text
+
+
+def _printed(text: str) -> Text:
+    """In the program's own colours; the screen itself is not the program's to write on."""
+    if "\x1b" not in text:
+        return Text(tamed(text), DIM)
+    coloured = Text.from_ansi(text, style=DIM)
+    return coloured if tamed(coloured.plain) == coloured.plain else Text(tamed(text), DIM)
 
 
 def _below(line: Delay | Stop | str, room: int, console: Console) -> list[Text]:

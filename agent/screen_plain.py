@@ -31,6 +31,13 @@ logger = logging.getLogger("antiphon.screen")
 MARGIN: Final = " " * 16
 HANGING: Final = " " * 9  # where the lines of a notice go on
 PROMPT: Final = "> "
+# What a terminal obeys instead of showing it; models and users write such a thing as well.
+OBEYED: Final = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b\]|\x9d)[^\x07\x1b\x9c]*(?:\x07|\x1b\\|\x9c)"
+    r"|\x1b[ -/]*[0-~]"
+    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 ERASED: Final = "\r\x1b[K"  # the line the cursor is in
 
 
@@ -87,7 +94,7 @@ class PlainScreen(io.TextOutput):
     def notice(self, text: str, hanging: str = HANGING) -> None:
         """A line of the console's own."""
         self.end_line()
-        self._line(text, hanging)
+        self._line(tamed(text), hanging)
 
     def user(self, text: str, at: float) -> None:
         """What the user has said, known `at` seconds after the session's start."""
@@ -171,7 +178,7 @@ class PlainScreen(io.TextOutput):
             self._write(f"{at:7.2f}  agent  ")
             text = text.lstrip()
         if self._open:
-            for word, gap in re.findall(r"(\S*)(\s*)", text.replace("\n", " ")):
+            for word, gap in re.findall(r"(\S*)(\s*)", tamed(text.replace("\n", " "))):
                 self._word(word)
                 self._gap = gap if word else self._gap + gap
 
@@ -220,6 +227,11 @@ class PlainScreen(io.TextOutput):
             self._put(text.encode("ascii", "replace").decode())
         except OSError:  # nobody reads any more: the call and its record go on
             logger.debug("standard output is closed")
+
+
+def tamed(text: str) -> str:
+    """`text` without what a terminal obeys."""
+    return OBEYED.sub("", text)
 
 
 def paid(record: timeline.Record) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -277,3 +280,32 @@ def test_a_command_that_makes_no_sense_has_status_2(
         cli.run(words)
     assert left.value.code == 2
     assert "usage: antiphon" in capsys.readouterr().err
+
+
+def test_lines_that_cannot_be_read_are_turns_all_the_same(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = io.TextIOWrapper(io.BytesIO("h\xe9llo\none\n".encode("latin-1")), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", lines)
+    out = programs.folder / "out"
+    echo = programs.entry("await AgentSession().start(Echo())")
+    assert cli.run(["console", str(echo), "--text", "--out", str(out)]) == 0
+    transcript = json.loads((out / "transcript.json").read_text(encoding="utf-8"))
+    assert [line["text"] for line in transcript if line["speaker"] == "user"] == [
+        "h\ufffdllo",
+        "one",
+    ]
+
+
+def test_a_shell_that_has_closed_what_a_command_reads_and_writes_ends_no_call(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    out = programs.folder / "out"
+    greets = "session = AgentSession()\nawait session.start(Echo())\nsession.say('Welcome here.')"
+    command = ["console", str(programs.entry(greets)), "--text", "--fast", "--out", str(out)]
+    assert cli.run(command) == 0
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        stream.close()
+    assert "Welcome here." in (out / "transcript.json").read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +12,6 @@ import pytest
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.timeline import Timeline
 from antiphon.record import CallRecord, Transcript
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def lines(*records: tuple[float, str, dict[str, object]]) -> list[dict[str, object]]:
@@ -146,6 +143,31 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         CallRecord(tmp_path / "file")
     with pytest.raises(UsageError, match="cannot write into --out"):
         CallRecord(tmp_path / "file" / "below")
+
+
+def test_a_folder_that_a_call_writes_into_is_not_taken_by_another(tmp_path: Path) -> None:
+    first, timeline = CallRecord(tmp_path), Timeline(0.0)
+    timeline.read(first.note)
+    timeline.mark(1.0, "message", role="user", text="hello", interrupted=False)
+    with pytest.raises(UsageError, match="is being written by a call that goes on"):
+        CallRecord(tmp_path)
+    assert json.loads((tmp_path / "transcript.json").read_text())[0]["text"] == "hello"
+    first.close()
+    CallRecord(tmp_path).close()
+
+
+def test_a_program_that_goes_to_another_folder_takes_no_record_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    record, timeline = CallRecord(Path("out")), Timeline(0.0)
+    timeline.read(record.note)
+    monkeypatch.chdir("/")
+    record.begin(0.0, 24_000)
+    timeline.mark(1.0, "message", role="user", text="hello", interrupted=False)
+    record.close()
+    assert str(record) == "the record is in out: conversation.wav, transcript.json, timeline.jsonl"
+    assert json.loads((tmp_path / "out" / "transcript.json").read_text())
 
 
 def test_half_a_character_costs_the_record_nothing(tmp_path: Path) -> None:

@@ -30,6 +30,15 @@ async def test_a_reply_is_written_as_it_is_heard_and_ends_where_it_was_cut() -> 
     assert shown(out) == ["2.50  agent  Here is one. On a rock [interrupted]"]
 
 
+async def test_what_a_terminal_would_obey_is_not_sent_to_it() -> None:
+    screen = PlainScreen(out := io.StringIO())
+    screen.user("hello \x1b[2Jthere\x07", 0.5)
+    screen.note(Record(1.0, "audible", 1, 1))
+    await screen.capture_text("Here \x1b]0;mine\x07is \x9b2Jone.")
+    screen.flush()
+    assert shown(out) == ["0.50  user   hello there", "1.00  agent  Here is one."]
+
+
 async def test_the_users_words_break_a_reply_and_it_goes_on_below() -> None:
     screen = PlainScreen(out := io.StringIO())
     screen.note(Record(1.0, "audible", 1, 1))

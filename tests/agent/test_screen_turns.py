@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from antiphon.pipeline.timeline import PARTS, Record
 from antiphon.screen_bars import bar, legend
@@ -123,6 +124,24 @@ def test_every_part_of_a_delay_has_a_name_on_the_screen() -> None:
         *("recognition", "decision", "hook", "tools"),
         *("first token", "first sentence", "first sound", "floor"),
     ]
+
+
+OBEYED = "\x1b[2J\x1b]0;mine\x07\x9b1mNo \x1b[31mred\x1b[0m\r\x08 here\x1b"
+
+
+@pytest.mark.parametrize("who", Who)
+def test_what_a_terminal_would_obey_is_not_sent_to_it(who: Who) -> None:
+    block = Block(who, f"{OBEYED}\n\x1b[32mgreen", interim=OBEYED, unheard=OBEYED)
+    drawn = Text("\n").join(lines(block, 80, Console(width=80))).plain
+    assert "No red here" in drawn
+    assert all(letter == "\n" or letter.isprintable() for letter in drawn)
+
+
+def test_what_a_program_prints_in_colours_keeps_them() -> None:
+    (line,) = lines(Block(Who.PRINT, "a \x1b[31mred\x1b[0m word\n"), 80, Console(width=80))
+    assert line.plain.endswith("a red word")
+    own = [span for span in line.spans if getattr(span.style, "color", None) is not None]
+    assert [line.plain[span.start : span.end] for span in own] == ["red"]
 
 
 @pytest.mark.parametrize("width", [30, 55, 56, 80, 120])
