@@ -292,7 +292,6 @@ class Conversation(Stirring):
         self.realtime.ears.finish()
         self.commits.settle("")
         self.states.close()
-        self.usage.close()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from livekit.agents import llm, metrics
+from livekit.agents import llm
 
 from antiphon.pipeline.errors import ArgumentError
+from antiphon.used import Used, used_by
 
 if TYPE_CHECKING:
     from livekit.agents.metrics import AgentMetrics
@@ -56,39 +57,30 @@ INFERENCE_PROVIDERS: Final = {
 @dataclass(frozen=True, slots=True)
 class Price:
     """Dollars for a million tokens in, a million of them cached, a million out, a million
-    characters, and an hour of audio. `cached` left out costs as any other."""
+    characters, and an hour of audio or of a connection. `cached` left out costs as any other, and
+    a kind of audio that is left out costs as text."""
 
     input: float = 0.0
     output: float = 0.0
     cached: float | None = None
     characters: float = 0.0
     hour: float = 0.0
+    audio_input: float | None = None
+    audio_output: float | None = None
+    audio_cached: float | None = None
 
     def of(self, used: Used) -> float:
-        cached = self.input if self.cached is None else self.cached
-        tokens = (used.prompt - used.cached) * self.input + used.cached * cached
-        tokens += used.out * self.output + used.characters * self.characters
+        heard, spoken = used.sound.heard, used.sound.spoken
+        known = used.sound.cached
+        audio_in = _or(self.audio_input, self.input)
+        cached = _or(self.cached, self.input)
+        audio_cached = _or(self.audio_cached, _or(self.cached, audio_in))
+        tokens = (used.prompt - heard - (used.cached - known)) * self.input
+        tokens += (heard - known) * audio_in
+        tokens += (used.cached - known) * cached + known * audio_cached
+        tokens += (used.out - spoken) * self.output + spoken * _or(self.audio_output, self.output)
+        tokens += used.characters * self.characters
         return tokens / MILLION + used.seconds * self.hour / HOUR
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What one request used."""
-
-    kind: str  # "llm", "stt" or "tts"
-    provider: str
-    model: str
-    prompt: int = 0  # tokens, with those that were cached
-    cached: int = 0
-    written: int = 0  # into the provider's cache
-    out: int = 0
-    characters: int = 0
-    seconds: float = 0.0  # of audio
-
-    @property
-    def told(self) -> bool:
-        """Whether the provider said what it counts: of a reply that was cut, few do."""
-        return self.kind != "llm" or bool(self.prompt or self.out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +168,7 @@ class Costs:
             found[key] = ModelCost(
                 *key,
                 dollars,
-                known.requests + times,
+                known.requests + (0 if used.lasted else times),
                 known.uncounted + (0 if used.told else times),
             )
         thrown_away = [(self.dollars(used) or 0.0) * n for used, n in self._thrown_away.items()]
@@ -212,33 +204,16 @@ def check_budget(given: object) -> float | None:
     raise ArgumentError(f"budget={given!r}: write dollars, a number above 0")
 
 
-def used_by(report: AgentMetrics) -> Used | None:
-    """What a request used, by what its model reports; None for what has no price."""
-    about = getattr(report, "metadata", None)
-    provider = (about.model_provider if about else None) or ""
-    model = (about.model_name if about else None) or ""
-    match report:
-        case metrics.LLMMetrics():
-            return Used(
-                "llm",
-                provider,
-                model,
-                prompt=report.prompt_tokens,
-                cached=report.prompt_cached_tokens,
-                written=report.cache_creation_tokens,
-                out=report.completion_tokens,
-            )
-        case metrics.TTSMetrics():
-            characters, seconds = report.characters_count, report.audio_duration
-            return Used("tts", provider, model, characters=characters, seconds=seconds)
-        case metrics.STTMetrics():
-            return Used("stt", provider, model, seconds=report.audio_duration)
-    return None
+def _or(price: float | None, otherwise: float) -> float:
+    return otherwise if price is None else price
 
 
 def has_vendor(model: object) -> bool:
     """Whether a model may have to be looked up in the vendors' prices."""
-    return isinstance(model, llm.LLM) and _served(model.provider, model.model) is not None
+    if isinstance(model, llm.FallbackAdapter | llm.RealtimeModelFallbackAdapter):
+        return True  # whose, it does not say
+    minds = llm.LLM, llm.RealtimeModel
+    return isinstance(model, minds) and _served(model.provider, model.model) is not None
 
 
 def load_prices() -> None:
@@ -255,6 +230,7 @@ def _vendors(used: Used) -> float | None:
         cache_read_tokens=used.cached,
         cache_write_tokens=used.written,
         output_tokens=used.out,
+        **_kinds(used),
     )
     where = _served(used.provider, used.model)
     if where is None:
@@ -263,9 +239,25 @@ def _vendors(used: Used) -> float | None:
         found = calc_price(asked, **where)
     except LookupError:
         return None
-    # Nothing for something is a price that is not known, but of what is free by its name.
-    free = str(found.model.id).endswith(":free")
+    # Nothing for something is a price that is not known, but of what is free by its name, and of
+    # what is paid by the hour.
+    hourly = not used.seconds and bool(getattr(found.model_price, "audio_hours", None))
+    free = hourly or str(found.model.id).endswith(":free")
     return float(found.total_price) if found.total_price or free else None
+
+
+def _kinds(used: Used) -> dict[str, Any]:
+    """What is not text of it, by the names of `genai-prices`."""
+    sound = used.sound
+    kinds = {
+        "input_audio_tokens": sound.heard,
+        "cache_audio_read_tokens": sound.cached,
+        "output_audio_tokens": sound.spoken,
+        "input_image_tokens": sound.pictures,
+        "cache_image_read_tokens": sound.pictures_cached,
+        "audio_seconds": used.seconds,
+    }
+    return {name: value for name, value in kinds.items() if value}
 
 
 @cache

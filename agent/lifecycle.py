@@ -219,6 +219,7 @@ class Run:
         await talk.toolsets.close()
         await talk.hearing.context.close()
         await talk.realtime.close()
+        talk.usage.close()
         await talk.end_of_turn.by_sound.close()
         await self._scope.close()
         talk.tools.abandon()

@@ -64,7 +64,6 @@ class Realtime:
         self._handlers: dict[str, Callable[..., None]] = {
             **self.ears.handlers,
             **self.mouth.handlers,
-            "metrics_collected": self._on_metrics,
             "error": self._on_error,
         }
 
@@ -121,6 +120,7 @@ class Realtime:
             return
         for name, handler in self._handlers.items():
             self.link.session.on(cast("Any", name), handler)
+        self.link.session.on("metrics_collected", self._on_metrics)
 
     def _leave(self) -> asyncio.Task[Exception | None] | None:
         link = self.link
@@ -130,7 +130,9 @@ class Realtime:
         self.link = None
         for name, handler in self._handlers.items():
             link.session.off(cast("Any", name), handler)
-        return link.close()
+        closing, collected = link.close(), self._on_metrics  # what it used, it may say at its end
+        closing.add_done_callback(lambda _: link.session.off("metrics_collected", collected))
+        return closing
 
     async def close(self) -> None:
         """The session is over: so is the model's."""
@@ -161,8 +163,7 @@ class Realtime:
     # What it hears and sees.
 
     def hear(self, frame: rtc.AudioFrame) -> None:
-        if self.link is not None:
-            self.link.push_audio(frame)
+        self.ears.hear(frame)
 
     def see(self, frame: rtc.VideoFrame) -> None:
         if self.link is not None:

@@ -8,6 +8,7 @@ them comes late, and is written where the turn began.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -21,12 +22,15 @@ from antiphon.unheard import known, stand_in
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from livekit import rtc
+
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
     from antiphon.realtime import Realtime
     from antiphon.realtime_link import Link
 
 MOMENT: Final = 1e-6  # seconds that are none
+HELD: Final = 12_000  # frames that the model may hear later: two minutes or more
 LASTS: Final = 0.5  # seconds of voice over a reply that are words and no cough, where nobody knows
 
 
@@ -37,7 +41,8 @@ def recognised(agent: Agent) -> bool:
 
 class RealtimeEars:
     """Mutable state: the voice that is heard, or was heard last; the turns; the last one, until it
-    is answered; the words that are not final, and whether somebody waits for that."""
+    is answered; the words that are not final, and whether somebody waits for that; and what the
+    model is to hear later."""
 
     def __init__(self, conversation: Conversation, seat: Realtime) -> None:
         self.turn: int | None = None  # committed, and not answered yet
@@ -49,6 +54,7 @@ class RealtimeEars:
         self._lasting: asyncio.TimerHandle | None = None
         self._news: asyncio.Handle | None = None  # of a voice
         self._turns = HeardTurns()
+        self._held: deque[rtc.AudioFrame] = deque(maxlen=HELD)
         self._interim: tuple[str, str | None] | None = None
         self._final: asyncio.Future[None] | None = None
         self.handlers: dict[str, Callable[..., None]] = {
@@ -63,6 +69,8 @@ class RealtimeEars:
         link = self._seat.link
         if link is not None and isinstance(seen, o.Gone | o.Working):
             link.agree(self._conversation.agent._chat_ctx)
+        if isinstance(seen, o.Clear):
+            self._held.clear()
         if link is None or self._seat.detecting:
             return
         match seen:
@@ -82,6 +90,19 @@ class RealtimeEars:
             case o.Clear():
                 self._turns.drop()
                 link.clear()
+
+    def hear(self, frame: rtc.AudioFrame) -> None:
+        """Let the model hear that. A detector of its own would end a reply that must not be
+        interrupted, so it hears then what was said meanwhile."""
+        link, seat = self._seat.link, self._seat
+        if link is None:
+            self._held.clear()
+            return
+        self._held.append(frame)
+        guarded = self._conversation.machine.floor in (Floor.GUARDED, Floor.PROTECTED)
+        if not (guarded and seat.detecting and not seat.overlaps):
+            while self._held:
+                link.push_audio(self._held.popleft())
 
     @property
     def _needed(self) -> float:
@@ -227,8 +248,14 @@ class RealtimeEars:
             return
         self._voice_at = None
         self._conversation.observe(o.VoiceStopped(self._loop.time()))
-        if not self._seat.overlaps:
+        if self._seat.overlaps:
+            self._turns.over()  # nobody commits it
+        else:
             self._hear(final=True)
+
+    def reconnected(self) -> None:
+        """What the last line owed does not come any more."""
+        self._turns.lost()
 
     def _on_transcript(self, event: llm.InputTranscriptionCompleted) -> None:
         if self._alone:
@@ -239,6 +266,7 @@ class RealtimeEars:
         item, link = event.item, self._seat.link
         if link is None or not isinstance(item, llm.ChatMessage) or item.role != "user":
             return
-        if item.id not in link.known:
+        shown = any(isinstance(part, llm.ImageContent) for part in item.content)
+        if item.id not in link.known and not shown:
             link.known.add(item.id)
             self._turns.named(item.id)

@@ -17,6 +17,7 @@ from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 from antiphon.hooks import outcome
 from antiphon.pipeline.errors import NodeError, NodeTimeout
 from antiphon.pipeline.streams import Scope, Stream
+from antiphon.realtime_retold import Retold, bare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.realtime")
 
 LIMIT: Final = 10.0  # seconds for anything that the server has to answer
-LAST: Final = 2.0  # seconds that a session has to close
+PATIENCE: Final = 9.0  # seconds that a reply may take to begin; plugins give up after ten
+LAST: Final = 2.0  # seconds that a session has to close, or to tell a conversation again
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Wish:
     tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN
     tools: NotGivenOr[list[llm.Tool]] = NOT_GIVEN
     say: Any = None  # a text, or texts as they come, to be said as it is
+    again: bool = False  # it was asked for before
 
 
 class Link:
@@ -70,6 +73,7 @@ class Link:
         except BaseException:
             self._beginning.cancel()
             raise
+        self.retold = Retold(self)
         self._working = scope.start("realtime", self._work())
 
     @property
@@ -104,6 +108,9 @@ class Link:
         """Of that message so much was heard."""
         if not self.can.message_truncation or self.session.chat_ctx.get_by_id(message) is None:
             return  # or it came over a connection that was lost, and the model has nothing of it
+        if message in self.retold.before:
+            self.retold.shorten(message, text)
+            return
         modalities: list[Literal["text", "audio"]] = ["audio", "text"] if spoken else ["text"]
         self._guarded(
             lambda: self.session.truncate(
@@ -148,6 +155,10 @@ class Link:
                 self._judge(what, await outcome(do()))
             finally:
                 self._settle(done)
+        if isinstance(self.model, llm.DuplexRealtimeAdapter):
+            # Such a model connects when it is said to know all, and LiveKit has no other name for
+            # that; every realtime session has this method.
+            self._judge("beginning", await outcome(self.session._update_session()))
 
     async def _work(self) -> None:
         await self._within("beginning", self._beginning)
@@ -253,9 +264,9 @@ class Link:
             raise NodeError(f"the realtime model has gone: {why}") from self.dead
         asked = self._ask(wish)
         try:
-            await asyncio.wait([asked], timeout=LIMIT)
+            await asyncio.wait([asked], timeout=PATIENCE)
             if not asked.done():
-                raise NodeTimeout.after("generate_reply", LIMIT)
+                raise NodeTimeout.after("generate_reply", PATIENCE)
         except asyncio.CancelledError:
             if asked.done() and not asked.cancelled() and asked.exception() is None:
                 self.interrupt()  # it has begun meanwhile
@@ -264,6 +275,14 @@ class Link:
             if not asked.done():
                 asked.cancel()
         return asked.result()
+
+    async def move_on(self) -> None:
+        """The model is silent: go on with the next one, where there are several. What was asked of
+        this one is asked again then."""
+        if isinstance(self.model, llm.RealtimeModelFallbackAdapter):
+            session: Any = self.session
+            moving = self._scope.start("next model", outcome(session.restart(switch_model=True)))
+            await asyncio.wait([moving])
 
     def _ready(self, wish: Wish) -> Callable[[], Awaitable[None]]:
         """What must be done before: a model may not take tools and choices reply by reply."""
@@ -310,8 +329,3 @@ class Link:
             self._settle(*self._open)
             self._closing = self._scope.start("realtime close", outcome(self.session.aclose()))
         return self._closing
-
-
-def bare(context: llm.ChatContext) -> llm.ChatContext:
-    """What a model is told of a conversation: not what only we keep in it."""
-    return context.copy(exclude_instructions=True, exclude_handoff=True, exclude_config_update=True)

@@ -7,6 +7,8 @@ else it is asked. What a failing connection breaks off is said anew on the next 
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,20 +17,26 @@ from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 from antiphon.memory import rendered
 from antiphon.pipeline.errors import NodeTimeout, UsageError
 from antiphon.pipeline.observations import Kind
+from antiphon.pipeline.reply import SPEAKING
 from antiphon.realtime_link import LIMIT, Link, Wish
 from antiphon.realtime_reply import RealtimeReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from livekit.agents.metrics import AgentMetrics
+
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
     from antiphon.memory import Told
     from antiphon.pipeline.reply import Reply
     from antiphon.realtime import Realtime
+    from antiphon.realtime_reply import Asked
     from antiphon.sources import Voice
 
 MOMENT: Final = 0.1  # seconds between two looks
+INSTANT: Final = 0.05  # seconds between the end of all that was coming and the news of it
+KEPT: Final = 20  # responses of which the model may still say what they used
 LATELY: Final = 30.0  # seconds after a failure in which a new connection mends it
 
 Coming = asyncio.Future[llm.GenerationCreatedEvent]
@@ -36,7 +44,7 @@ Coming = asyncio.Future[llm.GenerationCreatedEvent]
 
 class RealtimeMouth:
     """Mutable state: the reply for which the model speaks by itself; the replies that were coming
-    when the line failed, and when."""
+    when the line failed, and when; and whose the last responses were, by their names."""
 
     def __init__(self, conversation: Conversation, seat: Realtime) -> None:
         self._conversation = conversation
@@ -44,6 +52,7 @@ class RealtimeMouth:
         self._loop = asyncio.get_running_loop()
         self._expected: tuple[Coming, RealtimeReply] | None = None
         self._shaken: list[tuple[float, Reply]] = []
+        self._given: dict[str, Reply] = {}
         self.handlers: dict[str, Callable[..., None]] = {
             "generation_created": self._on_generation,
             "session_reconnected": self._on_reconnected,
@@ -54,8 +63,9 @@ class RealtimeMouth:
         return self._seat.link
 
     def shaken(self) -> None:
-        """The line has failed, and may come back."""
-        self._shaken += [(self._loop.time(), reply) for reply in self._coming()]
+        """The line has failed, and may come back. Some plugins end what was coming first."""
+        now = self._loop.time()
+        self._shaken += [(now, reply) for reply in self._coming(now - INSTANT)]
 
     def _on_generation(self, event: llm.GenerationCreatedEvent) -> None:
         """The model answers by itself."""
@@ -82,14 +92,14 @@ class RealtimeMouth:
         source = self._reply(talk.speaking.voice(), "answer", partial(_given, event), early=True)
         talk.speaking.speak(source, talk.speaking.kind(Kind.ANSWER, NOT_GIVEN), turn=turn)
 
-    def _coming(self) -> list[Reply]:
-        """The replies of which more is to come."""
+    def _coming(self, since: float = math.inf) -> list[Reply]:
+        """The replies of which more is to come, or was until then."""
         return [
             reply
             for reply in self._conversation.speaking.all()
             if isinstance(source := reply.step.source, RealtimeReply)
             and source.link is self._link
-            and not source.response.over
+            and not (source.response.over and source.response.ended < since)
             and not reply.resting
         ]
 
@@ -101,8 +111,13 @@ class RealtimeMouth:
 
     def _on_reconnected(self, _: object) -> None:
         """The line is there again: what it had broken off is said anew, from what was heard on."""
-        talk, now = self._conversation, self._loop.time()
-        talk.mark("reconnected", None)
+        talk, now, link = self._conversation, self._loop.time(), self._link
+        if link is None:
+            return
+        about = link.model.metrics_metadata
+        talk.mark("reconnected", None, model=about.get("model_name"))
+        self._seat.ears.reconnected()
+        link.retold.again(lambda: talk.agent._chat_ctx)
         shaken = [reply for at, reply in self._shaken if now - at < LATELY]
         broken = dict.fromkeys([*shaken, *self._coming()])
         self._shaken.clear()
@@ -111,8 +126,24 @@ class RealtimeMouth:
             if reply.interrupted or not isinstance(source, RealtimeReply):
                 continue
             reply.cut()
-            again = self.reply(source.voice, source.name, source.tools)
-            talk.speaking.speak(again, reply.kind, turn=reply.turn)
+            voice, wish = source.voice, source.wish
+            wish = replace(wish or Wish(tool_choice=voice.settings.tool_choice), again=True)
+            if isinstance(wish.say, str | None):  # texts that were coming are not to be had again
+                again = self._asking(link, voice, source.name, wish, source.tools)
+                talk.speaking.speak(again, reply.kind, turn=reply.turn)
+
+    async def _give(self, asked: Asked) -> llm.GenerationCreatedEvent:
+        """The response to the reply that asks here."""
+        event, reply = await asked(), SPEAKING.get()
+        if event.response_id and reply is not None:
+            self._given[event.response_id] = reply
+            for old in list(self._given)[:-KEPT]:
+                del self._given[old]
+        return event
+
+    def giving(self, report: AgentMetrics) -> Reply | None:
+        """The reply for which the model used that."""
+        return self._given.get(getattr(report, "request_id", ""))
 
     def speaks_for(self, agent: Agent) -> bool:
         """It says texts that no voice says. UsageError where nobody does."""
@@ -146,12 +177,25 @@ class RealtimeMouth:
             tools=NOT_GIVEN if own == link.tools else own,
             say=say,
         )
-        return self._reply(voice, name, partial(self._ask, link, voice.agent, wish), tools=tools)
+        return self._asking(link, voice, name, wish, tools)
+
+    def _asking(
+        self, link: Link, voice: Voice, name: str, wish: Wish, tools: llm.ToolContext
+    ) -> RealtimeReply:
+        asked = partial(self._ask, link, voice.agent, wish)
+        reply = self._reply(voice, name, asked, tools=tools)
+        reply.wish = wish
+        return reply
 
     async def _ask(self, link: Link, agent: Agent, wish: Wish) -> llm.GenerationCreatedEvent:
         link.agree(agent._chat_ctx)
         try:
             return await link.generate(wish)
+        except (NodeTimeout, llm.RealtimeError):
+            shaken = any(reply is SPEAKING.get() for _, reply in self._shaken)
+            if not (wish.again or shaken):  # it is silent, and its line is well
+                await link.move_on()
+            raise
         finally:
             link.restore(wish)
 
@@ -159,7 +203,7 @@ class RealtimeMouth:
         self,
         voice: Voice,
         name: str,
-        asked: Callable[[], Any],
+        asked: Asked,
         *,
         tools: llm.ToolContext | None = None,
         early: bool = False,
@@ -171,7 +215,7 @@ class RealtimeMouth:
             voice,
             tools,
             link,
-            asked,
+            partial(self._give, asked),
             after_tools=self._after_tools,
             name=name,
             on_death=talk.faults.survived,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from antiphon.pipeline.ledger import Sound
     from antiphon.pipeline.source import Chunker, Thought
     from antiphon.pipeline.step import Step
-    from antiphon.realtime_link import Link
+    from antiphon.realtime_link import Link, Wish
 
 logger = logging.getLogger("antiphon.sources")
 
@@ -59,6 +59,7 @@ class RealtimeReply(Generated):
         super().__init__(voice, llm.ChatContext.empty, tools, name=name, on_death=on_death)
         self.early = early  # the model has begun it by itself
         self.link = link
+        self.wish: Wish | None = None  # what was asked of it
         self.response = Response()
         self._event = asked
         self._after_tools = after_tools

@@ -41,6 +41,10 @@ class HeardTurns:
         if self._turns:
             self._turns[-1].open = False
 
+    def lost(self) -> None:
+        """Another line is there: of turns that are over no words come any more."""
+        self._turns = [turn for turn in self._turns if turn.open]
+
     def drop(self) -> None:
         """What was heard was no turn."""
         if self._turns and self._turns[-1].open:

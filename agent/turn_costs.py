@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from antiphon.conversation import Conversation
-    from antiphon.costs import Costs, Used
+    from antiphon.costs import Costs
     from antiphon.pipeline.fate import Fate
     from antiphon.pipeline.reply import Reply
     from antiphon.speech import SpeechHandle
+    from antiphon.used import Used
 
 MOMENT: Final = 0.5  # seconds in which a model says what a request used that was cut
 NAMES: Final = {"llm": "model", "tts": "voice", "stt": "ears"}

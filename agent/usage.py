@@ -70,12 +70,13 @@ class Usage:
     def follow(self, models: Iterable[object]) -> None:
         """Listen to these models, and to no other."""
         self._let_go()
+        models = list(models)
         for model in models:
             if model not in self._models and not isinstance(model, llm.RealtimeModel):
                 self._models.append(model)
                 model.on("metrics_collected", self.collected)  # type: ignore[attr-defined]
                 model.on("error", self._failed)  # type: ignore[attr-defined]
-        if "genai_prices" not in sys.modules and any(map(has_vendor, self._models)):
+        if "genai_prices" not in sys.modules and any(map(has_vendor, models)):
             asyncio.get_running_loop().run_in_executor(None, load_prices)
 
     def _let_go(self) -> None:
@@ -109,7 +110,8 @@ class Usage:
     def collected(self, report: AgentMetrics) -> None:
         if not self._ours:
             return
-        talk, reply = self._conversation, SPEAKING.get()
+        talk = self._conversation
+        reply = SPEAKING.get() or talk.realtime.mouth.giving(report)
         if reply is not None and isinstance(report, metrics.LLMMetrics | metrics.TTSMetrics):
             report.speech_id = talk.speaking.name_of(reply)
         used = self._count(report)

@@ -91,13 +91,14 @@ class Response:
     """All that the model gives to one request.
 
     Mutable state: the messages so far; whether nothing more is read of it, and whether it is under
-    way: the model has begun it and not ended it.
+    way: the model has begun it and not ended it; and when it ended (loop time).
     """
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.over = False
         self.under_way = False
+        self.ended = 0.0
         self._moved = asyncio.Event()
 
     async def message(self, number: int) -> Message | None:
@@ -109,6 +110,8 @@ class Response:
 
     def end(self) -> None:
         """Nothing more comes."""
+        if not self.over:
+            self.ended = asyncio.get_running_loop().time()
         self.over = True
         self._moved.set()
 

@@ -55,6 +55,25 @@ def speech(provider: str, model: str, characters: int, seconds: float) -> metric
     )
 
 
+def spoken(
+    provider: str, model: str, *, heard: int = 0, said: int = 0, **more: Any
+) -> metrics.RealtimeModelMetrics:
+    """A response of a realtime model's: tokens of sound."""
+    kind = metrics.RealtimeModelMetrics
+    return kind(
+        request_id="response",
+        timestamp=0.0,
+        duration=1.0,
+        input_tokens=heard,
+        output_tokens=said,
+        total_tokens=heard + said,
+        input_token_details=kind.InputTokenDetails(audio_tokens=heard),
+        output_token_details=kind.OutputTokenDetails(audio_tokens=said),
+        metadata=Metadata(model_name=model, model_provider=provider),
+        **more,
+    )
+
+
 def cost_of(*reports: Any, **prices: Price) -> Any:
     costs = Costs(prices)
     for report in reports:
@@ -76,6 +95,48 @@ def test_a_million_tokens_each_way_cost_what_the_vendor_asks(
     provider: str, model: str, dollars: float
 ) -> None:
     assert cost_of(request(provider, model, MILLION, MILLION)).dollars == pytest.approx(dollars)
+
+
+SPOKEN = [
+    ("livekit", "openai/gpt-realtime", 32.0 + 64.0),
+    ("api.openai.com", "gpt-realtime", 32.0 + 64.0),
+    ("Gemini", "gemini-3.8-live", 3.0 + 12.0),
+]
+
+
+@pytest.mark.parametrize(("provider", "model", "dollars"), SPOKEN)
+def test_a_million_tokens_of_sound_each_way_cost_what_the_vendor_asks(
+    provider: str, model: str, dollars: float
+) -> None:
+    cost = cost_of(spoken(provider, model, heard=MILLION, said=MILLION))
+    assert cost.dollars == pytest.approx(dollars)
+    assert cost.models[0].requests == 1
+
+
+def test_a_model_that_is_paid_by_the_hour_is_paid_for_its_hours_and_no_token() -> None:
+    hour = spoken("api.x.ai", "grok-voice-latest", session_duration=3600.0)
+    response = spoken("api.x.ai", "grok-voice-latest", heard=MILLION, said=MILLION)
+    cost = cost_of(response, hour)
+    assert cost.unknown == ()
+    assert cost.dollars == pytest.approx(4.8)
+    assert cost.models[0].requests == 1
+
+
+def test_sound_that_ones_own_price_does_not_name_costs_as_text() -> None:
+    response = spoken("somewhere", "a-model", heard=MILLION, said=MILLION)
+    assert cost_of(response, **{"a-model": Price(input=1.0, output=2.0)}).dollars == 3.0
+    named = Price(input=1.0, output=2.0, audio_input=10.0, audio_output=20.0)
+    assert cost_of(response, **{"a-model": named}).dollars == 30.0
+
+
+def test_a_connection_that_has_only_begun_is_no_request() -> None:
+    begun = spoken("api.openai.com", "gpt-realtime").model_copy(update={"duration": 0.0})
+    assert cost_of(begun).models == ()
+
+
+def test_a_response_of_which_nothing_is_said_is_uncounted() -> None:
+    cost = cost_of(spoken("api.openai.com", "gpt-realtime"))
+    assert (cost.models[0].requests, cost.uncounted) == (1, 1)
 
 
 def test_cached_tokens_cost_less() -> None:

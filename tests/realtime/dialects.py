@@ -77,5 +77,7 @@ class Dialect:
 
 
 OPENAI: Final = Dialect("/v1/realtime", "gpt-realtime")
+LIVE: Final = Dialect("/v1/live/sessions", "")
+INFERENCE_LIVE: Final = Dialect("/v1/live/sessions", "openai/gpt-live-1", _token)
 INFERENCE: Final = Dialect("/v1/realtime", "openai/gpt-realtime", _token)
 XAI: Final = Dialect("/v1/realtime", "grok-voice-latest", flat=True)

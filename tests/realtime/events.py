@@ -43,7 +43,7 @@ def read(event: dict[str, Any]) -> dict[str, Any]:
         found = CLIENT[kind].model_validate(event)
     except ValidationError as error:
         raise Wrong(f"{kind}: {error}", event_id=event_id) from None
-    if more := list(_unknown(found, kind)):
+    if more := list(unknown(found, kind)):
         raise Wrong(f"Unknown parameters: {more}", "unknown_parameter", event_id)
     item = event.get("item") or {}
     if len(item.get("id") or "") > LONGEST_ID:
@@ -54,16 +54,17 @@ def read(event: dict[str, Any]) -> dict[str, Any]:
 def written(kind: str, **fields: Any) -> dict[str, Any]:
     """An event of the server's, checked."""
     event = SERVER[kind].model_validate({"type": kind, **fields})
-    unknown = list(_unknown(event, kind))
-    assert not unknown, unknown
+    more = list(unknown(event, kind))
+    assert not more, more
     return event.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-def _unknown(found: object, path: str) -> typing.Iterator[str]:
+def unknown(found: object, path: str) -> typing.Iterator[str]:
+    """What the types do not have, by its path."""
     if isinstance(found, BaseModel):
         yield from (f"{path}.{name}" for name in found.model_extra or ())
         for name in found.model_fields_set:
-            yield from _unknown(getattr(found, name, None), f"{path}.{name}")
+            yield from unknown(getattr(found, name, None), f"{path}.{name}")
     elif isinstance(found, list):
         for each in found:
-            yield from _unknown(each, path)
+            yield from unknown(each, path)

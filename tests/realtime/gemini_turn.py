@@ -24,6 +24,11 @@ USAGE: Final = {
         {"modality": "TEXT", "token_count": 12},
         {"modality": "AUDIO", "token_count": 38},
     ],
+    "cached_content_token_count": 40,
+    "cache_tokens_details": [
+        {"modality": "TEXT", "token_count": 10},
+        {"modality": "AUDIO", "token_count": 30},
+    ],
 }
 
 
@@ -112,6 +117,7 @@ class Turn:
         await session.send(tool_call={"function_calls": calls})
 
     async def _end(self) -> None:
+        self.session.model.used += 1
         await self.session.send(usage_metadata=USAGE)
         await self.session.content(turn_complete=True)
         await self.session.resumable()

@@ -154,7 +154,10 @@ class Session:
                 raise Refused(given.audio.mime_type)
             await self._hear(np.frombuffer(given.audio.data, "<i2"))
         elif given.video is not None:
-            self.said.append(("user", f"<{given.video.mime_type}>"))
+            if given.video.mime_type != "image/jpeg":
+                raise Refused(given.video.mime_type)
+            now = asyncio.get_running_loop().time()
+            self.model.pictures.append((now, given.video.data))
         elif given.activity_start is not None:
             self._manual()
             await self.interrupt()

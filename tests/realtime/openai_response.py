@@ -161,6 +161,7 @@ class Response:
                 item["content"] = [{"type": "output_audio", "transcript": self.made.said}]
                 await self._send_item("response.output_item.done", item)
         usage = USAGE if status in ("completed", "cancelled") else None
+        self.session.model.used += usage is not None
         state = self._state(status) | {"usage": usage, "output": self._items}
         if status == "failed":
             error = {"type": "server_error", "code": "overloaded"}

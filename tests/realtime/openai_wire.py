@@ -265,6 +265,15 @@ class Session:
         for part in item["content"]:
             if part["type"] not in fine[item["role"]]:
                 raise Wrong(f"{part['type']} in a message of the {item['role']}'s")
+            if part["type"] == "input_image":
+                self._shown(part["image_url"])
+
+    def _shown(self, url: str) -> None:
+        """The user shows something: data, for nothing is fetched here."""
+        head, _, data = url.partition(",")
+        if head != "data:image/jpeg;base64":
+            raise Wrong(f"{head} is no picture")
+        self.model.pictures.append((self.now, base64.b64decode(data, validate=True)))
 
     async def on_conversation_item_delete(self, event: dict[str, Any]) -> None:
         self.items.pop(self.place(event["item_id"]) - 1)
@@ -314,7 +323,9 @@ class Session:
                     str(part.get("text") or part.get("transcript") or "")
                     for part in item["content"]
                 ]
-                found.append((item["role"], item.get("heard") or " ".join(filter(None, words))))
+                said = item.get("heard") or " ".join(filter(None, words))
+                if said or item["content"][0]["type"] != "input_image":
+                    found.append((item["role"], said))
             elif item["type"] == "function_call":
                 found.append(("call", f"{item['name']}({item['arguments']})"))
             else:

@@ -12,19 +12,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from livekit.agents import inference
+from livekit.agents import inference, llm
 
 from antiphon.conformance import gateway
 from antiphon.conformance.providers import plugin
 from tests.realtime import certificate, dialects
 from tests.realtime.gemini_wire import Gemini
+from tests.realtime.live_wire import Live
 from tests.realtime.openai_wire import OpenAI
 from tests.realtime.script import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
-
-    from livekit.agents import llm
 
     from tests.realtime.dialects import Dialect
     from tests.realtime.script import Model, Speaks
@@ -41,8 +40,10 @@ class Row:
     truncates: bool = True  # a message that was cut is cut at the provider's, too
     times: bool = True  # words may come with the time at which they begin
     tells_reconnected: bool = True
+    announces: bool = True  # a voice, as soon as it is heard
     raises_at_close: bool = True  # what ended its session is raised where that is closed
     tries: int = 3  # of its own, for a connection that was never there
+    hush: int = 0  # samples of that value and less are silence
 
     def __str__(self) -> str:
         return self.name
@@ -131,10 +132,40 @@ TRAITS: Final[dict[str, Any]] = {
     "truncates": False,
     "times": False,
     "tells_reconnected": False,
+    "announces": False,
     "raises_at_close": False,
     "tries": 0,
 }
 GEMINI: Final = Row("gemini", _google, Gemini, **TRAITS)
+
+
+def _live(url: str, **options: Any) -> llm.RealtimeModel:
+    """The model listens while it speaks: in the adapter that a session would put it into."""
+    made = plugin("openai").realtime.GPTLiveModel(
+        api_key=dialects.KEY, base_url=f"{url}/v1", **options
+    )
+    return llm.DuplexRealtimeAdapter(made)
+
+
+def _live_inference(url: str, **options: Any) -> llm.RealtimeModel:
+    made = inference.DuplexModel(
+        dialects.INFERENCE_LIVE.model,
+        base_url=f"{url}/v1",
+        api_key=gateway.KEY,
+        api_secret=gateway.SECRET,
+        **options,
+    )
+    return llm.DuplexRealtimeAdapter(made)
+
+
+OVERLAPS: Final[dict[str, Any]] = {"truncates": False, "hush": 100}
+GPT_LIVE: Final = Row("gpt-live", _live, Live, **OVERLAPS)
+INFERENCE_LIVE: Final = Row(
+    "gpt-live by inference",
+    _live_inference,
+    lambda model: Live(model, dialects.INFERENCE_LIVE),
+    **OVERLAPS,
+)
 INFERENCE: Final = Row(
     "livekit inference", _inference, lambda model: OpenAI(model, dialects.INFERENCE)
 )

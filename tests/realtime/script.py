@@ -87,6 +87,7 @@ class Model:
         self.doors: list[str] = []
         self.silence = 0.5  # seconds that end a turn, where the server says when
         self.transcribing = 0.1  # seconds from the end of a turn to its transcript
+        self.yields = True  # where it listens while it speaks, it falls silent when the user begins
         self.timed = False  # it tells when each word begins
         self.voice = Numbered()
         self.lines = Lines()
@@ -96,6 +97,8 @@ class Model:
         self.came: list[tuple[float, str]] = []  # every kind of message that came
         self.handles: dict[str, list[tuple[str, str]]] = {}  # conversations that may be resumed
         self.wrong: list[str] = []  # what a provider would refuse
+        self.pictures: list[tuple[float, bytes]] = []  # when they came, and a JPEG each
+        self.used = 0  # times that it has told what a response used
         self.url = ""
         self.news = asyncio.Event()  # of a response: it is asked for, or its audio begins
         self._open: dict[web.WebSocketResponse, web.Request] = {}

@@ -7,7 +7,7 @@ import time
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from livekit.agents import utils
+from livekit.agents import llm, utils
 
 from antiphon import Agent, AgentSession
 from antiphon.options import ConnectOptions
@@ -18,8 +18,6 @@ from tests.realtime.sound import OUT_RATE
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
-
-    from livekit.agents import llm
 
     from antiphon.simulate import Act
     from tests.realtime.rows import Row
@@ -101,20 +99,28 @@ async def talking(
     faults: bool = False,
     timed: bool = True,
     given: dict[str, Any] | None = None,
+    then: tuple[Row, Model] | None = None,
     **options: Any,
 ) -> AsyncGenerator[Talk, None]:
     """A call with `row`'s model, made with what is `given`; its server does as `model` says.
 
-    With `timed`, it tells when each word begins, where its protocol has a place for that. Leaving
-    it checks every law, that the server has refused nothing, and that its sockets are closed.
+    With `timed`, it tells when each word begins, where its protocol has a place for that. `then` is
+    the one that the session goes on with when that fails. Leaving it checks every law, that the
+    server has refused nothing, and that its sockets are closed.
     """
     options.setdefault("conn_options", ConnectOptions())
     async with AsyncExitStack() as stack:
         model.timed = timed
+        model.voice.made += [""] * row.hush
+        model.voice.lengths += [0] * row.hush
         stack.enter_context(day_of_the_loop())
         await stack.enter_async_context(utils.http_context.open())
         await stack.enter_async_context(row.serving(model))
         made = row.make(model.url, **(given or {}))
+        if then is not None:
+            then[1].voice, then[1].lines = model.voice, model.lines
+            await stack.enter_async_context(then[0].serving(then[1]))
+            made = llm.RealtimeModelFallbackAdapter([made, then[0].make(then[1].url)])
         stack.push_async_callback(made.aclose)
         of_its_own = options.pop("session", None)
         session: AgentSession[Any] = (
@@ -128,17 +134,20 @@ async def talking(
         finally:
             await call.end()
             await asyncio.sleep(0.1)
-    _check(call, model, errors=faults, exact=timed and row.times)
+    both = [(row, model)] if then is None else [(row, model), then]
+    exact = timed and all(each.times for each, _ in both)
+    _check(call, [server for _, server in both], errors=faults, exact=exact)
 
 
-def _check(call: Call, model: Model, *, errors: bool, exact: bool) -> None:
+def _check(call: Call, models: list[Model], *, errors: bool, exact: bool) -> None:
     laws = list(broken(call, errors=errors))
     if not exact:  # then where a reply was cut is judged by its rate
         laws = [law for law in laws if not law.startswith("history has")]
     if laws:
         raise LawBroken("\n".join([*laws, "What was said:", str(call)]))
-    assert model.wrong == [], model.wrong
-    assert all(each.closed is not None for each in model.connections)
+    for model in models:
+        assert model.wrong == [], model.wrong
+        assert all(each.closed is not None for each in model.connections)
 
 
 @contextmanager

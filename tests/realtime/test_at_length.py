@@ -16,7 +16,8 @@ from tests.realtime.test_conversations import FIRST, SECOND, Waiter
 
 EVERY = pytest.mark.parametrize("row", CLIENTS, ids=str)
 
-ROUNDS = 3
+SAID = ("user", "assistant")
+ROUNDS = 8  # of four turns
 
 
 def waiting(made: Made) -> Answer:
@@ -31,8 +32,8 @@ def waiting(made: Made) -> Answer:
     return Answer("Certainly. The kitchen is open until ten.")
 
 
-async def rounds(talk: Talk) -> None:
-    for _ in range(ROUNDS):
+async def rounds(talk: Talk, times: int) -> None:
+    for _ in range(times):
         await talk.play(says("when does the kitchen close"))
         await talk.play(says("then book a table"), responses=2)
         await talk.begins(says("tell me a story"))
@@ -42,20 +43,26 @@ async def rounds(talk: Talk) -> None:
 @EVERY
 async def test_a_long_conversation_keeps_both_histories_in_step(row: Row) -> None:
     waiter = Waiter()
-    async with talking(row, Model(script=waiting), agent=waiter) as talk:
-        await rounds(talk)
+    async with talking(row, Model(script=waiting), agent=waiter, faults=True) as talk:
+        await rounds(talk, ROUNDS // 2)
+        talk.model.lose()
+        await talk.call.play(pauses(5.0))
+        await rounds(talk, ROUNDS // 2)
     assert len(waiter.booked) == ROUNDS
-    assert len(talk.model.connections) == 1
-    ours = [(role, text) for role, text in talk.history() if role in ("user", "assistant")]
-    assert [role for role, _ in ours] == ["user", "assistant"] * 4 * ROUNDS
-    theirs = [(role, text) for role, text in talk.made[-1].asked if role in ("user", "assistant")]
+    assert len(talk.model.connections) == 2
+    turns = ["user", "assistant", "user", "call", "result", "assistant", *["user", "assistant"] * 2]
+    ours, theirs = talk.history()[:-1], talk.made[-1].asked
+    assert [role for role, _ in talk.history()] == turns * ROUNDS
+    assert [role for role, _ in theirs] == (turns * ROUNDS)[:-1]
+    said = [(mine, its) for mine, its in zip(ours, theirs, strict=True) if mine[0] in SAID]
     if row.truncates:
-        assert theirs == ours[:-1]
+        assert [mine for mine, _ in said] == [its for _, its in said]
         assert len(talk.model.truncated) == ROUNDS
-    else:
-        assert [each for each in theirs if each[0] == "user"] == [
-            each for each in ours[:-1] if each[0] == "user"
+    else:  # its server keeps what it has made, though less was heard
+        assert [mine for mine, _ in said if mine[0] == "user"] == [
+            its for _, its in said if its[0] == "user"
         ]
+        assert all(its.startswith(mine) for (_, mine), (_, its) in said)
 
 
 async def test_the_session_ends_turns_where_it_is_to() -> None:

@@ -8,7 +8,7 @@ import pytest
 from livekit.agents import CloseReason
 
 from antiphon.simulate import interrupts, listens, pauses, says
-from tests.realtime.rows import CLIENTS, GEMINI, Row
+from tests.realtime.rows import CLIENTS, GEMINI, OPENAI, Row
 from tests.realtime.script import Answer, Model
 from tests.realtime.talking import Talk, talking
 
@@ -18,6 +18,7 @@ FIRST = "There is a table for four at eight."
 HALF = "I shall look whether"
 REST = "There is one at nine."
 SECOND = "See you on Friday."
+LONG = "There is one at eight, one at nine, and one by the window, if you can wait until ten."
 
 
 @EVERY
@@ -123,3 +124,17 @@ async def test_a_barge_in_into_audio_without_end_ends_it(row: Row) -> None:
     assert story.stopped is not None
     assert not story.over
     assert talk.call.said("agent")[1:] == [SECOND]
+
+
+async def test_a_reply_that_is_cut_after_its_connection_was_lost_is_cut_at_the_server_too() -> None:
+    """All of it has come, and is still being heard; the new connection has the text of it."""
+    async with talking(OPENAI, Model(Answer(LONG, speed=50.0), SECOND), faults=True) as talk:
+        await talk.begins(says("a table for four please"))
+        await talk.call.play(pauses(1.0))
+        talk.model.lose()
+        await talk.play(interrupts("that will do thank you", into=3.5))
+    assert talk.call.said("agent")[1:] == [SECOND]
+    heard = talk.history()[1][1]
+    assert 3 < len(heard.split()) < len(LONG.split())
+    assert talk.made[1].asked == [*talk.history()[:2], ("user", "that will do thank you")]
+    assert talk.model.truncated == []
