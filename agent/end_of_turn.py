@@ -1,9 +1,9 @@
 """A turn detector of the user's: from the words so far, has the user finished?
 
 One that goes by the sound is asked by `turn_by_sound`. One that goes by the words is asked when the
-voice has stopped and its words are final, in a task of its own and for `PATIENCE` seconds at most;
-its score makes the turn machine wait longer or not. Without an answer the machine goes by its
-delays alone.
+voice has stopped and its words are final, in a task of its own and for `OPINION` seconds at most;
+its score makes the turn machine wait longer or not. The turn is not over before; without an answer
+the machine goes by its delays alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from antiphon.conversation import Conversation
     from antiphon.pipeline.streams import Scope
 
-PATIENCE: Final = 1.0  # seconds for an answer
+NONE: Final = o.Score(1.0, 0.0)  # whoever has no opinion asks for no longer delay
 
 
 class EndOfTurn:
@@ -82,15 +82,14 @@ class EndOfTurn:
         context = talk.memory.context(talk.agent)
         context.items.append(talk.memory.user_message(text))
         asked = self._scope.start("detector", _asked(detector, context, self._language))
-        done, _ = await asyncio.wait([asked], timeout=PATIENCE)
+        done, _ = await asyncio.wait([asked], timeout=options.OPINION)
         if not done:
             asked.cancel()
         elif not asked.cancelled():
             score = asked.result()
-            if isinstance(score, o.Score):
-                talk.observe(score)
-            elif score is not None:
+            if isinstance(score, Exception):
                 talk.faults.failed("turn_detection", score)
+            talk.observe(score if isinstance(score, o.Score) else NONE)
 
 
 async def _asked(detector: Any, context: Any, language: str | None) -> o.Score | Exception | None:
@@ -101,7 +100,7 @@ async def _asked(detector: Any, context: Any, language: str | None) -> o.Score |
             return None
         likely = getattr(detector, "unlikely_threshold", None)
         threshold = await _value(likely(language)) if likely is not None else None
-        probability = await detector.predict_end_of_turn(context, timeout=PATIENCE)
+        probability = await detector.predict_end_of_turn(context, timeout=options.OPINION)
     except Exception as error:
         return error
     return o.Score(probability, 0.5 if threshold is None else threshold)

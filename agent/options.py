@@ -79,6 +79,7 @@ DEFAULTS: Final[Options] = {
 LISTENING: Final[TurnHandlingOptions] = {"endpointing": {"min_delay": 0.3, "max_delay": 2.5}}
 
 FINAL_WAIT: Final = 2.5  # seconds for a final transcript, where nobody says how many
+OPINION: Final = 1.0  # seconds that a detector of the words has to say whether they are all
 
 
 @runtime_checkable
@@ -250,6 +251,7 @@ def rules(
         noise=3.0 if interim_results else 10.0,
         stuck_voice=5.0 if interim_results else 30.0,
         manual=options["turn_detection"] == "manual",
+        opinion=OPINION if isinstance(options["turn_detection"], TextDetector) else None,
         drafts=speculation["max_retries"] if speculation["enabled"] else 0,
         draft_max_speech=speculation["max_speech_duration"],
         transcript_timeout=FINAL_WAIT if transcription_timeout is None else transcription_timeout,

@@ -160,7 +160,7 @@ class Adapted:
             self._dropped.then(then)
 
     def reported(self, then: Callable[[int], None]) -> None:
-        """Call `then` when the sink has said of all that was ended how far it played, or is late."""
+        """Call `then` when the sink has said how far it played what was ended, or is late."""
         due = [segment for segment in self._due if not segment.settled]
         if due:
             due[-1].then(then)

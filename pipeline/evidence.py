@@ -111,6 +111,8 @@ class Evidence:
             self.voice_since = None  # too late to be that voice's words: the detector missed some
         self.language = seen.language or self.language
         self.words_at = now
+        if rules.opinion is not None:
+            self.score = None  # it was of other words
         if self.voice_since is None:
             self.last_voice = self.silent_since = now
             if self.text and user is User.QUIET:
@@ -163,7 +165,10 @@ class Evidence:
         if self.open and self.text:
             return max(self.last_voice, self.words_at) + rules.stuck_voice
         if self.words.settled:
-            return self.last_voice + waited
+            ends = self.last_voice + waited
+            if rules.opinion is None or self.score is not None:
+                return ends
+            return max(ends, max(self.silent_since, self.words_at) + rules.opinion)
         latest = max(self.last_voice, self.words_at if self.words.interim else 0.0)
         return latest + max(rules.transcript_timeout, waited)
 

@@ -152,6 +152,7 @@ class Rules:
     transcript_timeout: float = 2.5  # a final transcript is waited for so long
     stuck_voice: float = 5.0  # with words, but no news of them: the detector hangs
     manual: bool = False  # only CommitNow ends a turn
+    opinion: float | None = None  # final words wait so long for a model to say if they are all
     judged_after: float | None = None  # a voice so long into a reply is a model's to judge
     drafts: int = 3  # prepared replies in one turn, at most
     draft_max_speech: float = 10.0  # no preparing for turns longer than this

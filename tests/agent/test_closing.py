@@ -13,6 +13,17 @@ from antiphon.simulated_caller import CALLER, Piece, cues
 from tests.agent.side_by_side import EARS, Detector, Microphone, Sink
 
 
+class Late(Sink):
+    """Says how far it has played a moment after that."""
+
+    def flush(self) -> None:
+        super().flush()
+        if self._over is not None:
+            loop, told = asyncio.get_running_loop(), self._over
+            told.cancel()
+            self._over = loop.call_at(told.when() + 0.1, self._end, self._given, False)
+
+
 def session_of(model: ScriptedLLM, **options: Any) -> AgentSession[None]:
     voice = ScriptedTTS(streaming=True)
     session = AgentSession[None](vad=Detector(), stt=ScriptedSTT(), llm=model, tts=voice, **options)
@@ -22,8 +33,7 @@ def session_of(model: ScriptedLLM, **options: Any) -> AgentSession[None]:
 
 async def test_an_output_has_told_how_far_it_played_before_the_session_is_closed() -> None:
     session = session_of(ScriptedLLM([]))
-    sink = session.output.audio
-    assert sink is not None
+    session.output.audio = sink = Late()
     played: list[tuple[float, bool]] = []
     sink.on("playback_finished", lambda e: played.append((e.playback_position, e.interrupted)))
     await session.start(Agent(instructions=""))
