@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from livekit.agents.metrics import AgentMetrics, ModelUsage
 
     from antiphon.conversation import Conversation
-    from antiphon.costs import SessionCost, Used
+    from antiphon.costs import SessionCost
     from antiphon.pipeline.fate import Fate
     from antiphon.pipeline.streams import Scope
+    from antiphon.used import Used
 
 logger = logging.getLogger("antiphon.usage")
 
