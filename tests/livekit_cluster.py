@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 import socket
 import subprocess
@@ -81,6 +82,13 @@ def node(folder: Path, name: str, shared: Redis, port: int = 0) -> Iterator[Live
     (folder / name).mkdir(exist_ok=True)
     with serving(folder / name, port, SHARED.format(port=shared.port)) as server:
         yield server
+
+
+def node_id(folder: Path, name: str) -> str:
+    """By which its server names that node: a room may be made there, else it is at any."""
+    found = re.search(r'"nodeID": "(ND_\w+)"', (folder / name / "livekit.log").read_text())
+    assert found is not None
+    return found[1]
 
 
 class Balancer:

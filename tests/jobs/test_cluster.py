@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.jobs.workers import APPEARS, LONG, at_work, kill_process, rooms_of, write
-from tests.livekit_cluster import Balancer, node, redis
+from tests.livekit_cluster import Balancer, node, node_id, redis
 from tests.rooms.calling import Caller
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ async def test_a_worker_dies_and_then_a_node_and_every_call_goes_on_with_one_age
         here = stack.enter_context(at_work(unnamed, front, *journal))
         await here.registered()
         calls = {}
-        for room, at in {"at one": front, "at the other": back}.items():
+        for room, at, name in ("at one", front, "one"), ("at the other", back, "other"):
+            await rooms.make(room, node_id=node_id(tmp_path, name))
             caller = await stack.enter_async_context(Caller(at, room))
             calls[room] = await caller.join(microphone=False)
         dead = {room: (await rooms.agent(room)).identity for room in calls}

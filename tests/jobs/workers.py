@@ -201,7 +201,10 @@ class Rooms:
         if agent:
             await self.dispatch(room, agent)
         else:
-            await self.api.room.create_room(api.CreateRoomRequest(name=room))
+            await self.make(room)
+
+    async def make(self, room: str, **more: Any) -> None:
+        await self.api.room.create_room(api.CreateRoomRequest(name=room, **more))
 
     async def there(self, room: str) -> list[ParticipantInfo]:
         try:
