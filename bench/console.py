@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[1]
 STEP: Final = virtual.RATE // 1000  # samples: a millisecond
 LOUD: Final = 1000  # of a 16-bit sample
+CALLER: Final = 4000  # what the caller says is louder than that, and an echo of the agent is not
 QUIET: Final = 0.4  # seconds without a sound that end a reply
 WATCHED: Final = 8.0  # seconds for which a processor is watched
 
@@ -54,8 +55,9 @@ class Ear:
     Mutable state: that beginning, how much has come, and the milliseconds that were loud.
     """
 
-    def __init__(self, recorder: subprocess.Popen[bytes]) -> None:
+    def __init__(self, recorder: subprocess.Popen[bytes], loud: int = LOUD) -> None:
         self._recorder = recorder
+        self._least = loud
         self._began = float("inf")
         self._steps = 0
         self._loud: list[int] = []
@@ -97,7 +99,7 @@ class Ear:
             left += data
             samples = np.frombuffer(left[: len(left) // (2 * STEP) * 2 * STEP], np.int16)
             left = left[2 * len(samples) :]
-            for loud in abs(samples.astype(np.int32)).reshape(-1, STEP).max(axis=1) > LOUD:
+            for loud in abs(samples.astype(np.int32)).reshape(-1, STEP).max(axis=1) > self._least:
                 if loud:
                     self._loud.append(self._steps)
                 self._steps += 1
@@ -109,7 +111,7 @@ class Place:
 
     def __init__(self, card: virtual.SoundCard) -> None:
         self.card = card
-        self.mouth = Ear(card.capture("vmic"))
+        self.mouth = Ear(card.capture("vmic"), CALLER)
         self.speaker = Ear(card.capture("speaker.monitor"))
 
     async def answer(self) -> float:
@@ -201,6 +203,22 @@ async def measured(card: virtual.SoundCard, runtime: Any, calls: int) -> dict[st
     return found
 
 
+async def over_an_echo(card: virtual.SoundCard, runtime: Any, calls: int) -> list[float]:
+    """Barge-ins where the microphone hears the speaker."""
+    card.echo(-10, 0.04)
+    async with runtime():
+        place = Place(card)
+        await asyncio.sleep(1.0)
+        found = []
+        for number in range(calls):
+            found.append(await place.barge_in(0.7 + 0.037 * number))
+            await place.speaker.silence()
+            await asyncio.sleep(0.5)
+        place.close()
+    card.clear()
+    return found
+
+
 async def share(watched: Any) -> float:
     """What this process takes of a core meanwhile; in thousandths, to be shown like the others."""
     began, used = time.perf_counter(), time.process_time()
@@ -287,11 +305,14 @@ def main() -> None:
         bare = asyncio.run(floor(card, calls))
         their = asyncio.run(measured(card, theirs, calls))
         our = asyncio.run(measured(card, ours, calls))
+        their["echo"] = asyncio.run(over_an_echo(card, theirs, calls))
+        our["echo"] = asyncio.run(over_an_echo(card, ours, calls))
         starts = [(program(card), imported()) for _ in range(3)]
     say: Callable[[str], None] = print
     rows = [
         ("end of speech to first sound at the speaker, ms", "answer"),
         ("onset of speech to silence at the speaker, ms", "barge-in"),
+        ("the same over an echo, -10 dB and 40 ms", "echo"),
         ("listening, % of a core", "listening"),
         ("talking, % of a core", "talking"),
     ]

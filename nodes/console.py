@@ -126,7 +126,9 @@ class SoundCard:
             for side, wanted in self._asked():
                 self._devices[side] = self._found(side, wanted)
             speaker, microphone = self._devices["output"], self._devices["input"]
-            self._running["output"] = self._driver.play(speaker, self.speaker.rate, self._fill)
+            self._running["output"] = self._driver.play(
+                speaker, self.speaker.rate, self._fill, self.speaker.again
+            )
             self._running["input"] = self._driver.record(microphone, RATE, self._take)
         except NoSound:
             self._close()

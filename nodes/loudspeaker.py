@@ -33,7 +33,7 @@ class Loudspeaker(Speaker):
     `clock` gives the loop's time and is asked by the device's thread as well.
 
     Mutable state, behind a lock: what waits (at the device's rate), the end of a sound that was
-    cut, and when the last sample that the device took is heard.
+    cut, what the device took last, and when the last sample that it took is heard.
     """
 
     def __init__(self, clock: Callable[[], float], *, rate: int = DEFAULT_RATE) -> None:
@@ -46,6 +46,7 @@ class Loudspeaker(Speaker):
         self._rising = False  # the next sound goes on after a cut
         self._written = 0  # samples at our own rate, since there was nothing held
         self._taken = 0  # samples of sound the device took since it had none
+        self._latest: Samples = np.empty(0, np.int16)  # sound of the last block
         self._until = 0.0  # loop time at which the last of them has been heard
         self._device_rate = rate
         self._resampler: soxr.ResampleStream | None = None
@@ -60,7 +61,7 @@ class Loudspeaker(Speaker):
                 every = soxr.resample(np.concatenate(waiting), self._device_rate, rate, "HQ")
                 self._waiting = deque([every])
                 self._size = len(every)
-            self._fading = self._fading[:0]
+            self._fading = self._latest = self._fading[:0]
             self._taken = round(self._taken * rate / self._device_rate)
             self._device_rate = rate
             self._resampler = (
@@ -95,6 +96,7 @@ class Loudspeaker(Speaker):
                 self._fading = _ramped(self._next(min(self._fade, self._size)), self._fade)
             self._waiting.clear()
             self._size = self._taken = self._written = 0
+            self._latest = self._latest[:0]
             self._rising = True
             return dropped
 
@@ -109,15 +111,26 @@ class Loudspeaker(Speaker):
             self._fading = self._fading[faded:]
             sounding = min(self._size, len(block) - faded)
             ends = faded + sounding
+            self._latest = self._latest[:0]
             if sounding:
                 if not self._on_its_way():
                     self._taken = 0
-                block[faded:ends] = self._next(sounding)
+                self._latest = block[faded:ends] = self._next(sounding)
                 self._size -= sounding
                 self._taken += sounding
                 self._until = at + ends / self._device_rate
             block[ends:] = 0
             return ends > 0
+
+    def again(self) -> None:
+        """The device has lost the block before; in its thread. It is played once more."""
+        with self._lock:
+            if lost := len(self._latest):
+                self._waiting.appendleft(self._latest)
+                self._size += lost
+                self._taken -= min(lost, self._taken)
+                self._until -= lost / self._device_rate
+                self._latest = self._latest[:0]
 
     @property
     def _fade(self) -> int:

@@ -39,6 +39,8 @@ class StandIn:
         self.there = ["Built-in", "USB Headset"]
         self.refuses: dict[str, tuple[object, ...]] = {}
         self.rate = 0  # the only one that is taken, in stereo
+        self.host = "Script"
+        self.starves = ""  # once: "late" in the midst of a block, which is lost, or "between" two
         self.played: dict[str, list[bytes]] = {}
         self.listed: list[str] = []
         self.streams: list[Stream] = []
@@ -55,7 +57,7 @@ class StandIn:
     def module(self) -> ModuleType:
         module: Any = ModuleType("sounddevice")
         module.PortAudioError = PortAudioError
-        module.query_hostapis = lambda: [{"name": "Script"}]
+        module.query_hostapis = lambda: [{"name": self.host}]
         module.query_devices = self._devices
         module.get_portaudio_version = lambda: (1, "PortAudio of a script, 1")
         module.default = self
@@ -129,10 +131,15 @@ class Stream:
     def _run(self) -> None:
         kept = self._machine.played.setdefault(self._name, [])
         noise = np.random.default_rng(0)
+        status = None
         while not self._closed.wait(0.01):
             if self._name not in self._machine.there:
                 continue  # it neither asks nor brings anything
-            now = time.monotonic()
+            starves, late = "", False
+            if self._side == "output":
+                starves, self._machine.starves = self._machine.starves, ""
+                late = starves == "late"
+            now = time.monotonic() - 0.04 * late
             times = SimpleNamespace(
                 currentTime=now,
                 outputBufferDacTime=now + LATENCY,
@@ -140,8 +147,9 @@ class Stream:
             )
             size = self._samples * self._channels
             block = bytearray((noise.standard_normal(size) * 20).astype(np.int16).tobytes())
-            self._callback(block, self._samples, times, None)
-            if self._side == "output":
+            self._callback(block, self._samples, times, status)
+            status = SimpleNamespace(output_underflow=True) if starves else None
+            if self._side == "output" and not late:
                 kept.append(bytes(block))
 
 

@@ -243,11 +243,6 @@ def without_gaps(captured: Samples) -> Samples:
     )
 
 
-def stumbled(caplog: pytest.LogCaptureFixture) -> bool:
-    """The machine was too busy for its sound card: PortAudio began anew, and lost what it held."""
-    return any("was late" in record.message for record in caplog.records)
-
-
 @pytest.fixture(scope="session")
 def virtual_card(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoundCard]:
     """Starting it takes seconds, and a test leaves it as it was."""

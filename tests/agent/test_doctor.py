@@ -69,7 +69,9 @@ class Machine:
             raise NoSound(f"there is no {side}: plug one in")
         return BUILT_IN
 
-    def play(self, device: Device, rate: int, fill: Fill) -> Open:
+    def play(
+        self, device: Device, rate: int, fill: Fill, lost: Callable[[], None] = lambda: None
+    ) -> Open:
         def step() -> None:
             block = np.empty(480, np.int16)
             fill(block, 0.0)

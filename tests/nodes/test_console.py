@@ -19,6 +19,8 @@ from antiphon.pipeline.errors import NoSound
 from antiphon.pipeline.streams import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from antiphon.nodes.local.sound import Samples
     from antiphon.nodes.portaudio import Fill, Take
 
@@ -80,7 +82,9 @@ class Script:
                 return device
         raise NoSound(f"there is no {wanted or side}")
 
-    def play(self, device: Device, rate: int, fill: Fill) -> Line:
+    def play(
+        self, device: Device, rate: int, fill: Fill, lost: Callable[[], None] = lambda: None
+    ) -> Line:
         self.opened.append(device.name)
         self._fill = fill
         self.lines["output"] = Line(self._fixed or rate)

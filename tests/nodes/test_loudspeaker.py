@@ -92,6 +92,31 @@ def test_what_is_on_its_way_at_a_cut_belongs_to_no_later_sound() -> None:
     assert device.speaker.drop() == 240
 
 
+@pytest.mark.parametrize("blocks", [1, 5, 10])
+def test_a_block_that_the_device_has_lost_is_played_again_and_heard_once(blocks: int) -> None:
+    device = Device()
+    sound = tone(0.1)
+    device.speaker.write(sound.data)
+    device.blocks(blocks)
+    device.speaker.again()
+    lost = slice(240 * (blocks - 1), 240 * blocks)
+    assert device.speaker.held() >= len(sound) - lost.start
+    device.blocks(15)
+
+    assert np.array_equal(np.delete(device.out, lost)[: len(sound)], sound)
+    assert device.speaker.held() == 0
+
+
+def test_what_was_cut_is_not_played_again() -> None:
+    device = Device()
+    device.speaker.write(tone(0.1).data)
+    device.blocks(5)
+    device.speaker.drop()
+    device.speaker.again()
+    device.blocks(5)
+    assert not device.out[5 * 240 + round(FADE * RATE) :].any()
+
+
 def test_a_pause_and_its_resumption_lose_and_repeat_nothing() -> None:
     device = Device()
     sound = tone(0.3)

@@ -99,6 +99,26 @@ async def test_a_call_goes_on_with_the_new_default_when_the_default_device_is_go
     assert min(loud) > 0
 
 
+@pytest.mark.parametrize("starves", ["late", "between"])
+async def test_a_starved_card_plays_every_sample_once(
+    portaudio: stand_in.StandIn, starves: str
+) -> None:
+    portaudio.host = "ALSA"
+    sound = np.arange(1, RATE // 2, dtype=np.int16)
+    async with Scope("test") as scope:
+        card = SoundCard(scope, ANY, say=lambda line: None)
+        await card.open()
+        card.speaker.write(sound.data)
+        for left in (3, 2, 1):
+            await until(lambda: card.speaker.held() < left * len(sound) // 4)  # noqa: B023
+            portaudio.starves = starves
+        await until(lambda: not card.speaker.held())
+        await card.close()
+
+    played = np.frombuffer(b"".join(portaudio.played["Built-in"]), np.int16)
+    assert np.array_equal(played[played != 0], sound)
+
+
 async def test_a_device_that_others_use_when_it_is_back_is_waited_for_and_spoken_of_once(
     portaudio: stand_in.StandIn,
 ) -> None:
