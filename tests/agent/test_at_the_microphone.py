@@ -25,7 +25,8 @@ from antiphon.nodes.outputs import Speaker
 from antiphon.nodes.wav import read_wav
 from antiphon.pipeline.streams import Scope
 from tests.nodes.local.test_stt import errors, hear
-from tests.rooms.singing import LENGTH, Singer, note, plain, song
+from tests.nodes.test_console_sound import murmur, reached
+from tests.rooms.singing import LENGTH, WORDS, Singer, plain, song
 from tests.sound_card import RATE, slam, without_gaps
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Reader(Agent):
 
 
 class Untimed(Singer):
-    """Each word is a note of its own, and nobody says when it is sung."""
+    """Each word is a murmur of its own, and nobody says when it is heard."""
 
     def __init__(self) -> None:
         super().__init__([])
@@ -72,8 +73,13 @@ class Untimed(Singer):
         self, text: AsyncIterable[str], model_settings: ModelSettings
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
         async for chunk in text:
-            for word in chunk.split():
-                yield rtc.AudioFrame(note(word).tobytes(), RATE, 1, len(note(word)))
+            for word in plain(chunk):
+                sound = murmured(word)
+                yield rtc.AudioFrame(sound.tobytes(), RATE, 1, len(sound))
+
+
+def murmured(*words: str) -> Samples:
+    return np.concatenate([murmur(LENGTH, WORDS.index(word)) for word in words])
 
 
 class Counted(Speaker):
@@ -178,7 +184,7 @@ async def test_what_was_heard_at_the_speaker_until_a_cut_is_what_ledger_and_hist
             await call.session.interrupt()
             await speech
             await call.until(lambda: not sound_card.heard()[-RATE // 4 :].any())
-            heard = sounding(sound_card.heard())
+            heard = reached(murmured(*plain(song(24))), sound_card.heard()) / RATE
             apart.append(heard - counted.samples / RATE)
             told = call.messages[-1][1] if speech.chat_items else ""
             words.append(heard / LENGTH - len(plain(told)))
