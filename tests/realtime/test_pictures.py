@@ -47,12 +47,12 @@ async def test_pictures_come_each_second_of_the_users_voice_and_seldom_in_silenc
     row: Row,
 ) -> None:
     film, model = Film(), Model(FIRST, SECOND)
-    model.transcribing = 1.5  # pictures come between a turn and its words
+    model.transcribing = 6.0  # pictures, and another turn, come between a turn and its words
     async with talking(row, model) as talk:
         talk.call.session.input.video = film
         await talk.play(says("what is it that i have here in my left hand"))
-        await talk.call.play(pauses(10.0))
         await talk.play(says("thank you"))
+        await talk.call.play(pauses(10.0))
     assert film.shown > 150
     gaps = [after - before for (before, _), (after, _) in pairwise(model.pictures)]
     often = [gap for gap in gaps if gap < 3.3]
