@@ -22,6 +22,7 @@ from antiphon.nodes import stt as stt_nodes
 from antiphon.nodes import tts as tts_nodes
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.foreign import lend
+from antiphon.spoken_to import SpokenTo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable
@@ -51,7 +52,7 @@ CUT_IN: Final = (
 )
 
 
-class Agent(InCharge, session_options.OptionsOfAgent):
+class Agent(InCharge, SpokenTo, session_options.OptionsOfAgent):
     """What the assistant is and does. `None` for a model means none, leaving it out the session's.
 
     Override the nodes and hooks; start it with `AgentSession.start`.
@@ -207,10 +208,11 @@ class Agent(InCharge, session_options.OptionsOfAgent):
         """Replace what it remembers, from the next reply on; without calls of tools it has not."""
         session = self._running_in
         tools = session.conversation.toolsets.offered(self) if session else self._tools
-        self._chat_ctx = _copy(chat_ctx, tools if exclude_invalid_function_calls else None)
+        only = tools if exclude_invalid_function_calls else None
+        before, self._chat_ctx = self._chat_ctx, _copy(chat_ctx, only)
         if session is not None:
             session.conversation.memory.date(self._chat_ctx)
-            await session.conversation.realtime.refreshed(self, replaced=True)
+            await session.conversation.realtime.refreshed(self, before)
 
     def _overrides(self, name: str) -> bool:
         """Whether a node or hook of this agent is not the default one."""

@@ -52,7 +52,8 @@ def say(
     voice, kind = talk.speaking.voice(), talk.speaking.kind(Kind.SPEECH, allow_interruptions)
     source = Said(voice, text, name="say", remembered=remembered)
     if audio is None and talk.realtime.mouth.speaks_for(voice.agent):
-        source = talk.realtime.mouth.reply(voice, "say", llm.ToolContext.empty(), say=text)
+        source = talk.realtime.mouth.said_as_given(voice, text)
+        source.remembered = remembered
     talk.states.hold()
     if audio is not None:
         source = SaidAudio(voice, text, audio, name="say", remembered=remembered)

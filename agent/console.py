@@ -17,7 +17,7 @@ from livekit.agents.utils import http_context
 from antiphon.call import Call, Ending
 from antiphon.calling import Calling
 from antiphon.came_through import CameThrough
-from antiphon.engines import missing, refuse_network, used
+from antiphon.engines import complete, missing, refuse_network, used
 from antiphon.hooks import called
 from antiphon.lifecycle import CONSOLE
 from antiphon.nodes import local
@@ -133,6 +133,7 @@ class Console:
         if self._line.fast:
             refuse_network(session)
         written = self._line.text
+        complete(session)
         for said in local.honesty(*used(session, written=written)):
             self._screen.notice(f"  with   {said}")
         for said in missing(session.current_agent, written=written):

@@ -302,10 +302,12 @@ class Conversation(Stirring):
         """Report an event of this moment; `created_at` may say another."""
         self.session.report(name, kind, **{"created_at": self.memory.wall(), **fields})
 
-    def transcribed(self, text: str, *, final: bool, language: str | None) -> None:
+    def transcribed(
+        self, text: str, *, final: bool, language: str | None, item: str | None = None
+    ) -> None:
         self.states.heard_words(final=final)
-        code = LanguageCode(language) if language else None
-        words = {"is_final": final, "language": code, "transcript": self.timeline.veil(text)}
+        code, text = LanguageCode(language) if language else None, self.timeline.veil(text)
+        words = {"is_final": final, "language": code, "transcript": text, "item_id": item}
         self.tell("user_input_transcribed", UserInputTranscribedEvent, **words)
 
     def _holder_number(self) -> int | None:

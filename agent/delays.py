@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.timeline import delays
-from antiphon.sources import Generated
+from antiphon.sources import Generated, Said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +142,7 @@ class Delays:
             found["stopped_speaking_at"] = wall()
         if isinstance(step.source, Generated):
             found = {**found, **_of(step.source.answer), **_model("llm_metadata", agent.llm)}
-        return {**found, **_model("tts_metadata", agent.tts)}
+        return {**found, **_model("tts_metadata", agent.tts if _voiced(step) else None)}
 
     def stopping(self, reply: Reply, now: float) -> None:
         """Say how long it took until the agent was silent, when it is the user who stops it."""
@@ -157,8 +157,15 @@ class Delays:
 
 
 def _belongs(name: Part, step: Step) -> bool:
-    """What the application had said was thought of by no model."""
-    return isinstance(step.source, Generated) or not name.startswith("llm_")
+    """What the application had said was thought of by no model; a model that speaks has no voice
+    beside it."""
+    if name.startswith("llm_"):
+        return isinstance(step.source, Generated)
+    return _voiced(step) or not name.startswith("tts_")
+
+
+def _voiced(step: Step) -> bool:
+    return isinstance(step.source, Said) and step.source.voiced_by == "tts"
 
 
 def _of(answer: Answer) -> llm.MetricsReport:

@@ -68,7 +68,7 @@ class Detecting:
         self._stop()
         self.vad = voice
         self._told = False
-        self._speech = None
+        self._end()
         self._start()
 
     def hear(self, frame: rtc.AudioFrame) -> None:
@@ -136,11 +136,15 @@ class Detecting:
         self._on_edge(event)
 
     def _died(self, error: Exception) -> None:
-        """Nobody is left to say that the speech it was in has ended, so it has."""
         self._stop()
         if not self._told:
             self._told = True
             self._faults().failed("vad", error)
+        self._end()
+        self._again = asyncio.get_running_loop().call_later(RETRY, self._start)
+
+    def _end(self) -> None:
+        """Nobody is left to say that the speech it was in has ended, so it has."""
         if self._speech is not None:
             self._speech = None
             self._on_edge(
@@ -152,4 +156,3 @@ class Detecting:
                     silence_duration=0.0,
                 )
             )
-        self._again = asyncio.get_running_loop().call_later(RETRY, self._start)

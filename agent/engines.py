@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from livekit.agents import llm
+
+from antiphon.chosen import STAND_INS
+from antiphon.nodes import models
 from antiphon.pipeline.errors import UsageError
+from antiphon.realtime import detects
 
 if TYPE_CHECKING:
     from antiphon.agent import Agent
@@ -22,17 +27,31 @@ NETWORKED: Final = ("livekit.plugins.", "livekit.agents.inference.")
 def used(session: AgentSession[Any], *, written: bool) -> list[object]:
     """The models of a call; a `written` one needs but one."""
     agent = session.current_agent
-    return [agent.llm] if written else [agent.vad, agent.stt, agent.llm, agent.tts]
+    if written:
+        return [agent.llm]
+    detector = [] if detects(agent, session.conversation.options) else [agent.vad]
+    return [*detector, agent.stt, agent.llm, agent.tts]
 
 
 def missing(agent: Agent, *, written: bool) -> list[str]:
     """A line for each model that is not there, nor a node of the agent's own in its place."""
-    slots = ("llm",) if written else ("stt", "llm", "tts")
+    slots = {"llm"} if written else {"stt", "llm", "tts"}
+    if isinstance(agent.llm, llm.RealtimeModel):
+        slots -= {"stt", "tts"} if agent.llm.capabilities.audio_output else {"stt"}
     return [
-        f"no {slot}: {WITHOUT[slot]}; pass {slot}= to AgentSession or override {slot}_node"
-        for slot in slots
-        if getattr(agent, slot) is None and not agent._overrides(f"{slot}_node")
+        f"no {slot}: {why}; pass {slot}= to AgentSession or override {slot}_node"
+        for slot, why in WITHOUT.items()
+        if slot in slots and getattr(agent, slot) is None and not agent._overrides(f"{slot}_node")
     ]
+
+
+def complete(session: AgentSession[Any]) -> None:
+    """Where a built-in model stands for one that hears and speaks itself: built-in ears and voice
+    beside it."""
+    agent = session.current_agent
+    if agent.llm in models.SPOKEN_TO:
+        bare = [slot for slot in (models.STT, models.TTS) if getattr(agent, slot.name) is None]
+        STAND_INS[session] = {slot.name: slot.load(models.LOCAL) for slot in bare}
 
 
 def refuse_network(session: AgentSession[Any]) -> None:

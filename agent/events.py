@@ -24,7 +24,7 @@ from livekit.agents import (
 )
 from livekit.agents import FunctionToolsExecutedEvent as LiveKitToolsExecuted
 from livekit.agents.inference import OverlappingSpeechEvent
-from livekit.agents.llm import LLMError
+from livekit.agents.llm import LLMError, RealtimeModel, RealtimeModelError
 from livekit.agents.stt import STTError
 from livekit.agents.tts import TTSError
 from pydantic import Field
@@ -149,8 +149,10 @@ def error_event(
     have classes of their own, everything else a reply can fail with is reported as the model's."""
     if isinstance(error, APIConnectionError) and isinstance(error.__cause__, APIError):
         error = error.__cause__  # of the last attempt, as in LiveKit; the other counts them
-    kind: type[LLMError] | type[STTError] | type[TTSError] = LLMError
+    kind: type[LLMError | RealtimeModelError | STTError | TTSError] = LLMError
     source: Any = agent.llm
+    if where == "llm" and isinstance(source, RealtimeModel):
+        kind = RealtimeModelError
     if where in ("stt", "input", "vad"):
         kind, source = STTError, agent.vad if where == "vad" else agent.stt
     elif where in ("tts", "output"):

@@ -26,7 +26,9 @@ from antiphon.pipeline.observations import (
     VoiceStopped,
 )
 from antiphon.pipeline.streams import Scope, Stream
+from antiphon.realtime_ears import Words
 from antiphon.stt_context import SttContext
+from antiphon.unheard import known
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -253,8 +255,8 @@ class Hearing:
 
     def _words(self, text: str, *, final: bool, language: str | None) -> None:
         conversation, text = self._conversation, whole(text)
-        if conversation.realtime.detecting:
-            conversation.realtime.ears.words(text, final=final)
+        if conversation.realtime.detecting and not known(conversation.machine.text):
+            conversation.realtime.ears.words(Words(text), final=final)
         else:
             conversation.transcribed(text, final=final, language=language)
             answers = conversation.speaking.invites_answer()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from livekit.agents import CloseReason, ErrorEvent, llm
 
@@ -21,7 +21,7 @@ from antiphon.realtime_link import LAST, LIMIT, Link
 from antiphon.realtime_mouth import RealtimeMouth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from livekit import rtc
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from antiphon.pipeline.turn_table import Rules
 
 logger = logging.getLogger("antiphon.realtime")
+
+
+UNHEARD: Final = 60.0  # seconds a voice may last of whose words there is no news here
 
 
 def model_of(agent: Agent) -> llm.RealtimeModel | None:
@@ -50,7 +53,8 @@ def detects(agent: Agent, options: Options) -> bool:
 
 
 class Realtime:
-    """Mutable state: the link to the model, whose it is, and who ends turns."""
+    """Mutable state: the link to the model, whose it is, and who ends turns; links to models that
+    tell their last words."""
 
     def __init__(self, conversation: Conversation, scope: Scope) -> None:
         self.link: Link | None = None
@@ -59,6 +63,7 @@ class Realtime:
         self._loop = asyncio.get_running_loop()
         self._detects = False
         self._agent: Agent | None = None
+        self._leaving: list[Link] = []
         self.ears = RealtimeEars(conversation, self)
         self.mouth = RealtimeMouth(conversation, self)
         self._handlers: dict[str, Callable[..., None]] = {
@@ -122,28 +127,43 @@ class Realtime:
             self.link.session.on(cast("Any", name), handler)
         self.link.session.on("metrics_collected", self._on_metrics)
 
-    def _leave(self) -> asyncio.Task[Exception | None] | None:
-        link = self.link
-        if link is None:
-            return None
-        self.ears.finish()
-        self.link = None
-        for name, handler in self._handlers.items():
-            link.session.off(cast("Any", name), handler)
+    def _leave(self) -> None:
+        """Another is heard, and answers, from now on; the model may tell its last words."""
+        if (link := self._let_go()) is not None and self._agent is not None:
+            last = self.ears.left(link, self._agent, detecting=self._detects)
+            self._leaving.append(link)
+            self._scope.start("realtime leaving", self._left(link, last))
+
+    async def _left(self, link: Link, last: Awaitable[None]) -> None:
+        await last
+        self._leaving.remove(link)
+        self._close(link)
+
+    def _let_go(self) -> Link | None:
+        link, self.link = self.link, None
+        if link is not None:
+            for name, handler in self._handlers.items():
+                link.session.off(cast("Any", name), handler)
+        return link
+
+    def _close(self, link: Link) -> asyncio.Task[Exception | None]:
         closing, collected = link.close(), self._on_metrics  # what it used, it may say at its end
         closing.add_done_callback(lambda _: link.session.off("metrics_collected", collected))
         return closing
 
     async def close(self) -> None:
         """The session is over: so is the model's."""
-        if (closing := self._leave()) is not None:
-            await asyncio.wait([closing], timeout=LAST)
+        if (link := self._let_go()) is not None:
+            self._leaving.append(link)
+        if self._leaving:
+            await asyncio.wait([self._close(link) for link in self._leaving], timeout=LAST)
 
-    async def refreshed(self, agent: Agent, *, replaced: bool = False) -> None:
-        """That agent has other instructions, tools or (`replaced`) another conversation."""
+    async def refreshed(self, agent: Agent, before: llm.ChatContext | None = None) -> None:
+        """That agent has other instructions or tools, or remembers other things than `before`."""
         link = self.link
         if link is None or agent is not self._conversation.agent:
             return
+        replaced = before is not None and _names(before) != _names(agent._chat_ctx)
         if not self._serves(link, link.model, agent, replaced=replaced):
             await self.mouth.said(LIMIT)
             if self.link is link and agent is self._conversation.agent:
@@ -186,11 +206,12 @@ class Realtime:
         model = model_of(agent)
         if model is None:
             return rules
-        words = rules.min_words if recognised(agent) else 0
-        rules = replace(rules, drafts=0, min_words=words)
+        rules = replace(rules, drafts=0)
+        if not recognised(agent) or detects(agent, options):
+            rules = replace(rules, min_words=0, stuck_voice=UNHEARD)
         if detects(agent, options):
             overlaps = model.capabilities.supports_overlapping_speech
-            rules = replace(rules, min_words=0, min_duration=0.0, manual=overlaps)
+            rules = replace(rules, min_duration=0.0, manual=overlaps)
         return rules
 
     def _on_metrics(self, report: Any) -> None:
@@ -210,3 +231,7 @@ class Realtime:
     def _failed(self, error: Exception) -> None:
         self._conversation.faults.failed("llm", error)
         self._conversation.session.deliver()
+
+
+def _names(context: llm.ChatContext) -> list[str]:
+    return [item.id for item in context.items]

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from livekit.agents import llm
 
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.turn_table import Floor
+from antiphon.realtime_link import LAST
 from antiphon.realtime_turns import HeardTurns
 from antiphon.unheard import known, stand_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from livekit import rtc
 
@@ -31,7 +32,19 @@ if TYPE_CHECKING:
 
 MOMENT: Final = 1e-6  # seconds that are none
 HELD: Final = 12_000  # frames that the model may hear later: two minutes or more
+TOLD: Final = "input_audio_transcription_completed"
 LASTS: Final = 0.5  # seconds of voice over a reply that are words and no cough, where nobody knows
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Said by the user: in which `item` of the model's conversation, and since when (a time of day,
+    0 where it is not known)."""
+
+    text: str
+    item: str | None = None
+    at: float = 0.0
+    confidence: float = 1.0
 
 
 def recognised(agent: Agent) -> bool:
@@ -41,8 +54,8 @@ def recognised(agent: Agent) -> bool:
 
 class RealtimeEars:
     """Mutable state: the voice that is heard, or was heard last; the turns; the last one, until it
-    is answered; the words that are not final, and whether somebody waits for that; and what the
-    model is to hear later."""
+    is answered; whether the application ends this one; the words that are not final, and whether
+    somebody waits for that; and what the model is to hear later."""
 
     def __init__(self, conversation: Conversation, seat: Realtime) -> None:
         self.turn: int | None = None  # committed, and not answered yet
@@ -55,24 +68,34 @@ class RealtimeEars:
         self._news: asyncio.Handle | None = None  # of a voice
         self._turns = HeardTurns()
         self._held: deque[rtc.AudioFrame] = deque(maxlen=HELD)
-        self._interim: tuple[str, str | None] | None = None
+        self._by_hand = False
+        self._interim: Words | None = None
         self._final: asyncio.Future[None] | None = None
         self.handlers: dict[str, Callable[..., None]] = {
             "input_speech_started": self._on_started,
             "input_speech_stopped": self._on_stopped,
-            "input_audio_transcription_completed": self._on_transcript,
+            TOLD: self._on_transcript,
             "remote_item_added": self._on_item,
         }
 
     def note(self, seen: o.Observation) -> None:
         """What the turn machine was told matters to the model too."""
         link = self._seat.link
-        if link is not None and isinstance(seen, o.Gone | o.Working):
-            link.agree(self._conversation.agent._chat_ctx)
         if isinstance(seen, o.Clear):
             self._held.clear()
-        if link is None or self._seat.detecting:
+        if link is None:
             return
+        if isinstance(seen, o.Gone | o.Working):
+            link.agree(self._conversation.agent._chat_ctx)
+        elif isinstance(seen, o.Clear):
+            self._turns.drop()
+            link.clear()
+            self.ceases()
+        elif not self._seat.detecting:
+            self._detected(link, seen)
+
+    def _detected(self, link: Link, seen: o.Observation) -> None:
+        """Our detector was told of."""
         match seen:
             case o.VoiceStarted():
                 link.stirs()
@@ -87,9 +110,6 @@ class RealtimeEars:
                     self._hear(final=True)
                 elif self._alone and not self._conversation.machine.text:
                     self._turns.drop()  # a cough
-            case o.Clear():
-                self._turns.drop()
-                link.clear()
 
     def hear(self, frame: rtc.AudioFrame) -> None:
         """Let the model hear that. A detector of its own would end a reply that must not be
@@ -129,27 +149,38 @@ class RealtimeEars:
         """There are words, and only the model knows which."""
         self._conversation.observe(o.Transcript(stand_in(self._number), final))
 
+    def ceases(self) -> None:
+        """The voice that the model has told of is over, whether or not it says so."""
+        if self._seat.detecting and self._voice_at is not None:
+            self._voice_at = None
+            self._conversation.observe(o.VoiceStopped(self._loop.time()))
+
     def asked_for(self) -> None:
         """The application ends the user's turn: there is one, whoever has heard it."""
-        if self._alone and not self._seat.detecting and not self._conversation.machine.text:
+        self._by_hand = self._seat.detecting
+        if self._by_hand:
+            self.ceases()
+        elif not self._alone or self._conversation.machine.text:
+            return
+        if not self._turns.open:
             self._number += 1
-            self._hear(final=True)
+            self._turns.voice(self._loop.time())
+        self._hear(final=True)
 
     def committed(self, commit: o.Commit) -> o.Commit:
         """The user's turn is over, by our detector or the model's, which answers it itself."""
-        link, detects = self._seat.link, self._seat.detecting
-        if link is None:
-            return commit
-        if not detects:
+        link, by_hand, self._by_hand = self._seat.link, self._by_hand, False
+        ours, text = by_hand or not self._seat.detecting, known(commit.text)
+        if link is not None and ours:
             link.commit()
-        self._turns.over()
-        answer = commit.answer and not detects
-        return replace(commit, text=known(commit.text), answer=answer)
+        self._turns.over(self._loop.time())
+        answered = not ours and text != commit.text  # by the model, which has heard it
+        return replace(commit, text=text, answer=commit.answer and not answered)
 
     def has_heard(self, message: llm.ChatMessage, turn: int) -> None:
-        """The words of that turn, which the model knows as sound."""
-        self.turn = turn
-        if self._seat.link is not None:
+        """The model knows that turn as sound, unless its words come from who heard it before."""
+        self.turn, beside = turn, not (self._alone or self._seat.detecting)
+        if self._seat.link is not None and (beside or not message.text_content):
             self._seat.link.known.add(message.id)
 
     def kept(self) -> None:
@@ -163,53 +194,115 @@ class RealtimeEars:
         """Nobody but the model hears words."""
         return self._seat.link is not None and not recognised(self._conversation.agent)
 
-    def words(self, text: str, *, final: bool, item: str | None = None, at: float = 0.0) -> None:
-        """What the user said, from a model that ends turns by itself, or tells it later. `at` is a
-        time of day, where it is known."""
-        talk, link = self._conversation, self._seat.link
-        if link is None:
-            return
-        talk.transcribed(text, final=final, language=None)
-        talk.faults.understood()
-        self._interim = None if final else (text, item)
-        if final:
-            if self._final is not None and not self._final.done():
-                self._final.set_result(None)
-            self._write(link, text, item, at)
-
-    def _write(self, link: Link, text: str, item: str | None, at: float = 0.0) -> None:
-        """Put words into history, where their turn began."""
+    def words(self, said: Words, *, final: bool) -> None:
+        """What the user said, from a model that ends turns by itself, or tells it later."""
         talk = self._conversation
-        if not text.strip():
+        talk.transcribed(said.text, final=final, language=None, item=said.item)
+        talk.faults.understood()
+        self._interim = None if final else said
+        if final:
+            self._write(said, talk.agent)
+
+    def left(self, link: Link, agent: Agent, *, detecting: bool) -> Coroutine[Any, Any, None]:
+        """Others hear the user from now on. What that model has heard it may still tell, while this
+        is awaited: a turn that was not over is the next agent's to answer."""
+        talk, interim, unfinished = self._conversation, self._interim, self._turns.open
+        self._interim = None
+        self._end_turn(link, detecting=detecting)
+        self._turns.over(self._loop.time())
+
+        def take(said: Words) -> None:
+            if not unfinished or self._turns.knows(said.item):
+                self._write(said, agent)
+            else:
+                self._turns.worded(said.item)
+                self._tell()
+                talk.observe(o.Transcript(said.text, final=True))
+
+        def told(event: llm.InputTranscriptionCompleted) -> None:
+            nonlocal interim
+            if event.is_final:
+                interim = None
+                take(_words(event))
+
+        async def last() -> None:
+            await self._paid(link, agent, LAST)
+            link.session.off(TOLD, told)
+            if interim is not None:
+                take(interim)
+
+        if not recognised(agent):
+            link.session.on(TOLD, told)
+        if detecting and self._voice_at is not None:
+            self._voice_at = None
+            talk.observe(o.VoiceStopped(self._loop.time()))
+        if talk.machine.text and not known(talk.machine.text):
+            talk.observe(o.Clear())
+        return last()
+
+    def _end_turn(self, link: Link, *, detecting: bool) -> None:
+        """Nothing more of the turn comes: whoever has heard it so far is to make words of it."""
+        if self._turns.open and (self._voice_at is not None or not detecting):
+            link.commit()
+
+    def _write(self, said: Words, agent: Agent) -> None:
+        """Put words into history, where their turn began; a model may tell them twice."""
+        talk, text, now = self._conversation, said.text.strip(), self._loop.time()
+        since = now - (talk.memory.wall() - said.at) if said.at else None
+        began = self._turns.worded(said.item, since)
+        self._tell()
+        told = agent._chat_ctx.get_by_id(said.item) if said.item is not None else None
+        if isinstance(told, llm.ChatMessage):
+            before = told.text_content or ""
+            if text and text != before:  # all of it, or more of it
+                told.content = [text if text.startswith(before) else f"{before} {text}"]
+                talk.written(told, None)
             return
-        since = self._loop.time() - (talk.memory.wall() - at) if at else None
-        began = self._turns.worded(item, since)
-        message = talk.memory.user_message(text.strip())
-        if item is not None:
-            message.id = item
+        if not text:
+            return
+        message = talk.memory.user_message(text)
+        message.transcript_confidence = said.confidence
+        if said.item is not None:
+            message.id = said.item
         if began is not None:
             message.created_at = talk.memory.wall(began) - MOMENT  # before an answer of that moment
-        elif at:
-            message.created_at = min(at, message.created_at)
-        link.known.add(message.id)
-        talk.write(message, talk.agent)
+            message.metrics["started_speaking_at"] = talk.memory.wall(began)
+        elif said.at:
+            message.created_at = min(said.at, message.created_at)
+        if self._seat.link is not None:
+            self._seat.link.known.add(message.id)
+        talk.write(message, agent)
+
+    def _tell(self) -> None:
+        """Whoever waits for words may look again."""
+        if self._final is not None and not self._final.done():
+            self._final.set_result(None)
+
+    def _owed(self, link: Link, agent: Agent) -> bool:
+        """Words may still come."""
+        if link.dead is not None or recognised(agent):
+            return False
+        tells = link.can.user_transcription
+        return self._interim is not None or (tells and self._turns.owes(self._loop.time()))
 
     async def last_words(self, timeout: float) -> None:
-        """Let the model finish the words of which it has told some, for so many seconds."""
-        link = self._seat.link
-        if link is None or link.dead is not None or self._interim is None:
-            return
-        self._final = self._loop.create_future()
-        if not self._seat.detecting:
-            link.commit()
-        await asyncio.wait([self._final], timeout=timeout)
+        """Let the model finish the words of what it has heard, for so many seconds."""
+        if (link := self._seat.link) is not None:
+            self._end_turn(link, detecting=self._seat.detecting)
+            await self._paid(link, self._conversation.agent, timeout)
+
+    async def _paid(self, link: Link, agent: Agent, timeout: float) -> None:
+        ends = self._loop.time() + timeout
+        while self._owed(link, agent) and (left := ends - self._loop.time()) > 0:
+            self._final = self._loop.create_future()
+            await asyncio.wait([self._final], timeout=left)
 
     def finish(self) -> None:
         """Nobody listens any more: what is known of the last words is all of them."""
         self._silent()
         interim, self._interim = self._interim, None
-        if interim is not None and self._seat.link is not None:
-            self._write(self._seat.link, *interim)
+        if interim is not None:
+            self._write(interim, self._conversation.agent)
         self.unannounced()
 
     # What the model reports.
@@ -236,6 +329,7 @@ class RealtimeEars:
 
     def answered(self) -> None:
         """The model answers by itself: it has heard the user out, though it may say so later."""
+        self._by_hand = False
         if not self._seat.overlaps:
             self._on_stopped()
         if self._conversation.machine.text:
@@ -249,18 +343,18 @@ class RealtimeEars:
         self._voice_at = None
         self._conversation.observe(o.VoiceStopped(self._loop.time()))
         if self._seat.overlaps:
-            self._turns.over()  # nobody commits it
+            self._turns.over(self._loop.time())  # nobody commits it
         else:
             self._hear(final=True)
 
     def reconnected(self) -> None:
-        """What the last line owed does not come any more."""
+        """What the last line owed comes no more, and a voice of which it told has ended."""
+        self.ceases()
         self._turns.lost()
 
     def _on_transcript(self, event: llm.InputTranscriptionCompleted) -> None:
         if self._alone:
-            at = event.turn_started_at or 0.0
-            self.words(event.transcript, final=event.is_final, item=event.item_id, at=at)
+            self.words(_words(event), final=event.is_final)
 
     def _on_item(self, event: llm.RemoteItemAddedEvent) -> None:
         item, link = event.item, self._seat.link
@@ -269,4 +363,9 @@ class RealtimeEars:
         shown = any(isinstance(part, llm.ImageContent) for part in item.content)
         if item.id not in link.known and not shown:
             link.known.add(item.id)
-            self._turns.named(item.id)
+            self._turns.named(item.id, self._loop.time())
+
+
+def _words(event: llm.InputTranscriptionCompleted) -> Words:
+    sure = 1.0 if event.confidence is None else event.confidence
+    return Words(event.transcript, event.item_id, event.turn_started_at or 0.0, sure)

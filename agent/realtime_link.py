@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from livekit.agents import NOT_GIVEN, NotGivenOr, llm
@@ -40,6 +40,13 @@ class Wish:
     tools: NotGivenOr[list[llm.Tool]] = NOT_GIVEN
     say: Any = None  # a text, or texts as they come, to be said as it is
     again: bool = False  # it was asked for before
+
+    def after(self, heard: str) -> Wish | None:
+        """What is left of it when so much was heard, and nothing more comes; None: nothing."""
+        if self.say is None:
+            return self
+        rest = self.say.removeprefix(heard.strip()).strip() if isinstance(self.say, str) else ""
+        return replace(self, say=rest) if rest else None
 
 
 class Link:
@@ -206,6 +213,7 @@ class Link:
 
         async def do() -> None:
             self.known = {item.id for item in whole.items}
+            self._calls = {item.call_id for item in whole.items if item.type == "function_call"}
             await self.session.update_chat_ctx(whole)
 
         return self.later("conversation", do)
@@ -307,7 +315,7 @@ class Link:
                 await self.session.update_tools(self.tools)
 
         own = wish.tool_choice is not NOT_GIVEN or wish.tools is not NOT_GIVEN
-        if own and not self.can.per_response_tool_choice:
+        if own and wish.say is None and not self.can.per_response_tool_choice:
             self.later("tools", do)
 
     def _ask(self, wish: Wish) -> asyncio.Future[llm.GenerationCreatedEvent]:

@@ -22,7 +22,7 @@ from antiphon.realtime_link import LIMIT, Link, Wish
 from antiphon.realtime_reply import RealtimeReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from livekit.agents.metrics import AgentMetrics
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MOMENT: Final = 0.1  # seconds between two looks
 INSTANT: Final = 0.05  # seconds between the end of all that was coming and the news of it
+LAG: Final = 0.02  # seconds in which what has come is read
 KEPT: Final = 20  # responses of which the model may still say what they used
 LATELY: Final = 30.0  # seconds after a failure in which a new connection mends it
 
@@ -43,15 +44,15 @@ Coming = asyncio.Future[llm.GenerationCreatedEvent]
 
 
 class RealtimeMouth:
-    """Mutable state: the reply for which the model speaks by itself; the replies that were coming
-    when the line failed, and when; and whose the last responses were, by their names."""
+    """Mutable state: the replies for which the model speaks by itself; those that were coming when
+    the line failed, in which step, and when; and whose the last responses were, by their names."""
 
     def __init__(self, conversation: Conversation, seat: Realtime) -> None:
         self._conversation = conversation
         self._seat = seat
         self._loop = asyncio.get_running_loop()
-        self._expected: tuple[Coming, RealtimeReply] | None = None
-        self._shaken: list[tuple[float, Reply]] = []
+        self._expected: list[tuple[Coming, RealtimeReply]] = []
+        self._shaken: list[tuple[float, Reply, RealtimeReply]] = []
         self._given: dict[str, Reply] = {}
         self.handlers: dict[str, Callable[..., None]] = {
             "generation_created": self._on_generation,
@@ -65,19 +66,23 @@ class RealtimeMouth:
     def shaken(self) -> None:
         """The line has failed, and may come back. Some plugins end what was coming first."""
         now = self._loop.time()
-        self._shaken += [(now, reply) for reply in self._coming(now - INSTANT)]
+        self._shaken = [each for each in self._shaken if now - each[0] < LATELY]
+        self._shaken += [(now, *coming) for coming in self._coming(now - INSTANT)]
 
     def _on_generation(self, event: llm.GenerationCreatedEvent) -> None:
         """The model answers by itself."""
-        talk, expected = self._conversation, self._expected
+        talk, amd = self._conversation, self._conversation.session.amd
         if event.user_initiated or self._link is None:
             return
         unwanted = talk.idle.closed or talk.speaking.draining
-        if expected is not None and not expected[0].done():
-            self._expected = None
-            if not expected[1].stopped:
+        unwanted |= amd is not None and amd.takes_turns
+        here = [each for each in self._expected if each[1].link is self._link]
+        self._expected = [each for each in here if not each[0].done()]
+        if self._expected:
+            coming, reply = self._expected.pop(0)
+            if not reply.stopped:
                 self._seat.ears.unannounced()
-                expected[0].set_result(event)
+                coming.set_result(event)
                 return
             unwanted |= not self._seat.detecting  # nobody waits for it any more
         if unwanted:
@@ -90,12 +95,14 @@ class RealtimeMouth:
         talk.speaking.give_way()
         talk.speaking.supersede()
         source = self._reply(talk.speaking.voice(), "answer", partial(_given, event), early=True)
-        talk.speaking.speak(source, talk.speaking.kind(Kind.ANSWER, NOT_GIVEN), turn=turn)
+        source.response.under_way = True
+        kind = talk.speaking.kind(Kind.ANSWER, NOT_GIVEN)
+        talk.speaking.speak(source, kind, turn=turn, asked=False)
 
-    def _coming(self, since: float = math.inf) -> list[Reply]:
+    def _coming(self, since: float = math.inf) -> list[tuple[Reply, RealtimeReply]]:
         """The replies of which more is to come, or was until then."""
         return [
-            reply
+            (reply, source)
             for reply in self._conversation.speaking.all()
             if isinstance(source := reply.step.source, RealtimeReply)
             and source.link is self._link
@@ -118,18 +125,23 @@ class RealtimeMouth:
         talk.mark("reconnected", None, model=about.get("model_name"))
         self._seat.ears.reconnected()
         link.retold.again(lambda: talk.agent._chat_ctx)
-        shaken = [reply for at, reply in self._shaken if now - at < LATELY]
+        shaken = [
+            (reply, source)
+            for at, reply, source in self._shaken
+            if now - at < LATELY
+            and source is reply.step.source
+            and source.response.given_at <= at + LAG  # else the line had lived on
+        ]
         broken = dict.fromkeys([*shaken, *self._coming()])
         self._shaken.clear()
-        for reply in broken:
-            source = reply.step.source
-            if reply.interrupted or not isinstance(source, RealtimeReply):
+        for reply, source in broken:
+            if reply.interrupted:
                 continue
             reply.cut()
-            voice, wish = source.voice, source.wish
-            wish = replace(wish or Wish(tool_choice=voice.settings.tool_choice), again=True)
-            if isinstance(wish.say, str | None):  # texts that were coming are not to be had again
-                again = self._asking(link, voice, source.name, wish, source.tools)
+            if (wish := source.wish.after(reply.step.said())) is not None:
+                wish = replace(wish, again=True)
+                again = self._wished(source.voice, source.name, source.tools, wish)
+                again.remembered = source.remembered
                 talk.speaking.speak(again, reply.kind, turn=reply.turn)
 
     async def _give(self, asked: Asked) -> llm.GenerationCreatedEvent:
@@ -164,10 +176,8 @@ class RealtimeMouth:
         name: str,
         tools: llm.ToolContext,
         instructions: NotGivenOr[Told] = NOT_GIVEN,
-        *,
-        say: Any = None,
     ) -> RealtimeReply:
-        """What it answers to what it has heard, or says as it is told."""
+        """What it answers to what it has heard."""
         link = self._link
         assert link is not None
         own = tools.flatten()
@@ -175,24 +185,35 @@ class RealtimeMouth:
             instructions=rendered(instructions) if instructions else NOT_GIVEN,
             tool_choice=voice.settings.tool_choice,
             tools=NOT_GIVEN if own == link.tools else own,
-            say=say,
         )
-        return self._asking(link, voice, name, wish, tools)
+        return self._wished(voice, name, tools, wish)
 
-    def _asking(
-        self, link: Link, voice: Voice, name: str, wish: Wish, tools: llm.ToolContext
-    ) -> RealtimeReply:
+    def said_as_given(self, voice: Voice, text: Any) -> RealtimeReply:
+        """It says that text, or the texts as they come."""
+        return self._wished(voice, "say", llm.ToolContext.empty(), Wish(say=text))
+
+    def _wished(self, voice: Voice, name: str, tools: llm.ToolContext, wish: Wish) -> RealtimeReply:
+        link = self._link
+        assert link is not None
         asked = partial(self._ask, link, voice.agent, wish)
-        reply = self._reply(voice, name, asked, tools=tools)
-        reply.wish = wish
-        return reply
+        return self._reply(voice, name, asked, tools=tools, wish=wish, wait=self._wait_to_ask)
+
+    async def _wait_to_ask(self) -> bool:
+        """May the model be asked now? Not while it says something else, or hears a turn of the
+        user's of which it says itself when it is over. Waits a moment where it may not."""
+        seat, talk = self._seat, self._conversation
+        hears = seat.detecting and not seat.overlaps and talk.machine.unfinished
+        if not hears and not any(each.response.under_way for _, each in self._coming()):
+            return True
+        await talk.moved(self._loop.time() + MOMENT)
+        return False
 
     async def _ask(self, link: Link, agent: Agent, wish: Wish) -> llm.GenerationCreatedEvent:
         link.agree(agent._chat_ctx)
         try:
             return await link.generate(wish)
         except (NodeTimeout, llm.RealtimeError):
-            shaken = any(reply is SPEAKING.get() for _, reply in self._shaken)
+            shaken = any(reply is SPEAKING.get() for _, reply, _ in self._shaken)
             if not (wish.again or shaken):  # it is silent, and its line is well
                 await link.move_on()
             raise
@@ -206,6 +227,8 @@ class RealtimeMouth:
         asked: Asked,
         *,
         tools: llm.ToolContext | None = None,
+        wish: Wish | None = None,
+        wait: Callable[[], Awaitable[bool]] | None = None,
         early: bool = False,
     ) -> RealtimeReply:
         talk, link = self._conversation, self._link
@@ -216,6 +239,8 @@ class RealtimeMouth:
             tools,
             link,
             partial(self._give, asked),
+            wish=wish or Wish(tool_choice=voice.settings.tool_choice),
+            wait=wait,
             after_tools=self._after_tools,
             name=name,
             on_death=talk.faults.survived,
@@ -231,7 +256,7 @@ class RealtimeMouth:
         coming: Coming = self._loop.create_future()
         asked = partial(self._wait, link, voice.agent, coming)
         reply = self._reply(voice, "answer", asked, tools=offered)
-        self._expected = coming, reply
+        self._expected.append((coming, reply))
         return reply
 
     async def _wait(self, link: Link, agent: Agent, expected: Coming) -> llm.GenerationCreatedEvent:

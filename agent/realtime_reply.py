@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from livekit.agents import llm
 
@@ -41,8 +41,11 @@ Asked = Callable[[], Awaitable[llm.GenerationCreatedEvent]]
 
 
 class RealtimeReply(Generated):
-    """One response of the model. Mutable state: the response, how many of its messages the voice
-    has come to, and what the model was told of its end."""
+    """One response of the model, asked for by `wish` when `wait` says so, or begun by itself.
+
+    Mutable state: the response, whether it is empty, which of its messages is being cut into texts
+    and spoken, and what the model was told of its end.
+    """
 
     def __init__(
         self,
@@ -51,6 +54,8 @@ class RealtimeReply(Generated):
         link: Link,
         asked: Asked,
         *,
+        wish: Wish,
+        wait: Callable[[], Awaitable[bool]] | None,
         after_tools: Callable[[Voice], RealtimeReply],
         name: str,
         on_death: Callable[[Exception], None],
@@ -59,11 +64,13 @@ class RealtimeReply(Generated):
         super().__init__(voice, llm.ChatContext.empty, tools, name=name, on_death=on_death)
         self.early = early  # the model has begun it by itself
         self.link = link
-        self.wish: Wish | None = None  # what was asked of it
+        self.wish = wish
         self.response = Response()
         self._event = asked
+        self._wait = wait
         self._after_tools = after_tools
-        self._voiced_messages = 0
+        self._number = -1
+        self._empty = True
         self._stopped = False
         self._settled = False
 
@@ -71,24 +78,33 @@ class RealtimeReply(Generated):
 
     async def think(self) -> AsyncGenerator[Thought, None]:
         try:
-            event = await self._event()
-        except BaseException:
+            while True:
+                while self._wait is not None and not await self._wait():
+                    yield ""  # a sign of life
+                async with aclosing(self._given(await self._event())) as parts:
+                    async for part in parts:
+                        yield part
+                if not self._empty:
+                    return
+                if self._wait is None or await self._wait():
+                    break  # else the user's voice has stopped it before it began
+        finally:
             self.response.end()
-            raise
+        logger.warning("the realtime model gave no words and no tool call: nothing is said")
+
+    async def _given(self, event: llm.GenerationCreatedEvent) -> AsyncGenerator[Thought, None]:
         if event.response_id:
             self.answer.request_ids.append(event.response_id)
-        empty = True
         async with aclosing(self.response.read(event)) as parts:
             async for part in parts:
                 self._take_name()
                 if isinstance(part, llm.FunctionCall):
-                    empty = False
+                    self._empty = False
                     if (call := self._called(self.link.called(part))) is not None:
                         yield call
                 else:
                     yield part
-        if empty and not self.response.messages:
-            logger.warning("the realtime model gave no words and no tool call: nothing is said")
+        self._empty = self._empty and not self.response.messages
 
     def _take_name(self) -> None:
         """History has the reply by the name that the model has for it."""
@@ -97,20 +113,26 @@ class RealtimeReply(Generated):
             self.link.known.add(messages[-1].id)
 
     def chunker(self) -> Chunker:
+        """For the next message; the voice comes to it next too."""
+        self._number += 1
         return _Either(self)
 
     @property
-    def _spoken(self) -> bool:
-        """What it is giving has sound of its own."""
-        return bool(self.response.messages) and self.response.messages[-1].spoken
+    def spoken(self) -> bool:
+        """The message has sound of its own."""
+        messages = self.response.messages
+        return 0 <= self._number < len(messages) and messages[self._number].spoken
+
+    @property
+    def voiced_by(self) -> Literal["tts", "llm"]:
+        return "llm" if self.spoken else "tts"
 
     async def polish(self, chunk: str) -> str:
-        return chunk if self._spoken else await super().polish(chunk)
+        return chunk if self.spoken else await super().polish(chunk)
 
     async def speak(self, texts: AsyncIterable[str]) -> AsyncGenerator[Sound, None]:
         """The sound of the next message, while its text is read beside it."""
-        number, self._voiced_messages = self._voiced_messages, self._voiced_messages + 1
-        ledger = LEDGER.get()
+        number, ledger = self._number, LEDGER.get()
         assert ledger is not None
         begin, chunk, written = ledger.queued, len(ledger.written), aiter(texts)
         async with Scope("realtime voice") as scope:
@@ -169,7 +191,9 @@ class RealtimeReply(Generated):
         heard = step.playout.heard if step.playout else 0
         rate = step.ledger.rate
         for message, text in zip(self.response.messages, self._texts(step), strict=True):
-            if message.begin is None or heard <= message.begin:
+            if step.playout is None and text.strip():
+                self.link.truncate(message.id, False, 0, text)  # it was read
+            elif message.begin is None or heard <= message.begin:
                 self.link.forget(message.id)
             elif message.end is None or heard < message.end:
                 milliseconds = MILLISECONDS * (heard - message.begin) // rate
@@ -200,9 +224,10 @@ class _Either:
         self._inner: Chunker | None = None
 
     def push(self, text: str, now: float) -> None:
+        if not text:
+            return
         if self._inner is None:
-            spoken = self._source._spoken
-            self._inner = Uncut() if spoken else self._source.voice.chunker()
+            self._inner = Uncut() if self._source.spoken else self._source.voice.chunker()
         self._inner.push(text, now)
 
     def flush(self) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 
 KEPT: Final = 20  # turns whose words may still come
 SLACK: Final = 0.5  # seconds between two clocks that tell the beginning of a turn
+LATE: Final = 5.0  # seconds after its end in which a turn may be named, or its words come
 
 
 @dataclass(slots=True, eq=False)
@@ -18,9 +19,13 @@ class Heard:
     """A turn of the user's, from its first voice on (loop time)."""
 
     began: float
-    open: bool = True
+    ended: float | None = None
     item: str | None = None  # the model's name for it
     worded: bool = False
+
+    def recent(self, now: float) -> bool:
+        """It goes on, or has just ended."""
+        return self.ended is None or now < self.ended + LATE
 
 
 class HeardTurns:
@@ -30,29 +35,43 @@ class HeardTurns:
         self._turns: list[Heard] = []
         self._latest = 0.0
 
+    @property
+    def open(self) -> bool:
+        """A turn goes on."""
+        return bool(self._turns) and self._turns[-1].ended is None
+
+    def knows(self, item: str | None) -> bool:
+        """One of the turns has that name."""
+        return item is not None and any(turn.item == item for turn in self._turns)
+
+    def owes(self, now: float) -> bool:
+        """Words of a turn may still come."""
+        return any(not turn.worded and turn.recent(now) for turn in self._turns)
+
     def voice(self, at: float) -> None:
         """The user makes a sound: in the turn that is open, or a new one."""
-        if not (self._turns and self._turns[-1].open):
+        if not self.open:
             self._turns.append(Heard(at))
             del self._turns[:-KEPT]
 
-    def over(self) -> None:
+    def over(self, now: float) -> None:
         """The turn has ended."""
-        if self._turns:
-            self._turns[-1].open = False
+        if self.open:
+            self._turns[-1].ended = now
 
     def lost(self) -> None:
         """Another line is there: of turns that are over no words come any more."""
-        self._turns = [turn for turn in self._turns if turn.open]
+        self._turns = [turn for turn in self._turns if turn.ended is None]
 
     def drop(self) -> None:
         """What was heard was no turn."""
-        if self._turns and self._turns[-1].open:
+        if self.open:
             self._turns.pop()
 
-    def named(self, item: str) -> None:
-        """The model has a name for the turn that has just ended, or is about to."""
-        turn = next((t for t in self._turns if t.item is None), None)
+    def named(self, item: str, now: float) -> None:
+        """The model has a name for the turn that has just ended, or is about to. One that has none
+        by then gets none: the model made nothing of it."""
+        turn = next((t for t in self._turns if t.item is None and t.recent(now)), None)
         if turn is not None:
             turn.item = item
 

@@ -88,6 +88,10 @@ class Said:
     def _think(self) -> AsyncGenerator[Thought, None]:
         return texts(lambda: self._text, self.name)
 
+    @property
+    def voiced_by(self) -> Literal["tts", "llm"]:
+        return "tts"
+
     def chunker(self) -> Chunker:
         return self.voice.chunker()
 

@@ -49,11 +49,13 @@ class Speaking:
 
     # Making replies.
 
-    def speak(self, source: Said, kind: Kind, *, turn: int | None = None) -> SpeechHandle:
-        """Have a reply stand in line."""
+    def speak(
+        self, source: Said, kind: Kind, *, turn: int | None = None, asked: bool = True
+    ) -> SpeechHandle:
+        """Have a reply stand in line; one that nobody `asked` for is a realtime model's own."""
         reply = self._new(source, kind, turn)
         handle = self._replies[reply]
-        self._created(handle, "say" if source.name == "say" else "generate_reply")
+        self._created(handle, "say" if source.name == "say" else "generate_reply", asked=asked)
         if turn is not None:
             self._conversation.usage.turn_over(turn, handle.id)
         reply.confirm()
@@ -64,14 +66,14 @@ class Speaking:
         """The turn that a draft was prepared for is committed."""
         draft.turn = turn
         handle = self._replies[draft]
-        self._created(handle, "generate_reply")
+        self._created(handle, "generate_reply", asked=True)
         self._conversation.usage.turn_over(turn, handle.id)
         draft.confirm(self.kind(Kind.ANSWER, NOT_GIVEN))
         self._conversation.session.deliver()
 
-    def _created(self, handle: SpeechHandle, source: str) -> None:
+    def _created(self, handle: SpeechHandle, source: str, *, asked: bool) -> None:
         self.runs.watch(handle)
-        speech = {"speech_handle": handle, "source": source, "user_initiated": True}
+        speech = {"speech_handle": handle, "source": source, "user_initiated": asked}
         self._conversation.tell("speech_created", SpeechCreatedEvent, **speech)
 
     def prepare(self, message: llm.ChatMessage) -> Reply:

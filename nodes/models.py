@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+from weakref import WeakSet
 
 from livekit.agents import NotGiven, NotGivenOr, inference, llm, stt, tts, vad
 
@@ -25,6 +26,9 @@ Mind = llm.LLM[Any] | llm.RealtimeModel
 
 LOCAL = "local/"
 LOCAL_ONLY: ContextVar[bool] = ContextVar("antiphon.local_only", default=False)
+SPOKEN_TO: Final[WeakSet[llm.LLM[Any]]] = WeakSet()
+"""Built-in models in place of realtime ones: they need a recogniser and a voice beside them."""
+
 KEYS: Final = "LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
 
 
@@ -49,7 +53,10 @@ class Slot(Generic[T]):
         if given is None or isinstance(given, NotGiven):
             return None
         if LOCAL_ONLY.get():
-            return self.load(LOCAL)
+            engine = self.load(LOCAL)
+            if isinstance(engine, llm.LLM) and _spoken_to(given):
+                SPOKEN_TO.add(engine)
+            return engine
         if isinstance(given, str):
             return self.load(given)
         if isinstance(given, llm.DuplexModel) and isinstance(given, self.taken):
@@ -75,6 +82,12 @@ class Slot(Generic[T]):
             if issubclass(kind, slot.taken):
                 return f"that one is for another slot; write it as {slot.name}="
         return f'write {self.kind.__name__}, "provider/model", or "local/…" (built in)'
+
+
+def _spoken_to(given: object) -> bool:
+    if isinstance(given, str):
+        return inference.is_duplex_model(given) or inference.is_realtime_model(given)
+    return isinstance(given, llm.RealtimeModel | llm.DuplexModel)
 
 
 def _shown(given: object) -> str:

@@ -72,13 +72,19 @@ class Message:
 
     async def frames(self) -> AsyncGenerator[rtc.AudioFrame, None]:
         """Its sound as it comes, with the words of which it is known when they end."""
-        seconds, last = 0.0, None
-        async for frame in self._sound:
-            seconds, last = seconds + frame.duration, frame
-            yield self._with_words(frame)
-        self._close(seconds)
+        seconds, last, error = 0.0, None, None
+        try:
+            async for frame in self._sound:
+                seconds, last = seconds + frame.duration, frame
+                yield self._with_words(frame)
+        except Exception as failure:
+            error = failure
+        else:
+            self._close(seconds)
         if last is not None and self._ended:
             yield self._with_words(rtc.AudioFrame(b"", last.sample_rate, last.num_channels, 0))
+        if error is not None:
+            raise error
 
     def _with_words(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
         if self._ended:
@@ -90,12 +96,14 @@ class Message:
 class Response:
     """All that the model gives to one request.
 
-    Mutable state: the messages so far; whether nothing more is read of it, and whether it is under
-    way: the model has begun it and not ended it; and when it ended (loop time).
+    Mutable state: the messages so far, and when something of it came last; whether nothing more is
+    read of it, and whether it is under way: the model has begun it and not ended it; and when it
+    ended (loop time).
     """
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.given_at = 0.0  # loop time
         self.over = False
         self.under_way = False
         self.ended = 0.0
@@ -120,26 +128,24 @@ class Response:
         sound has come: a sign of life."""
         parts: Stream[Part] = Stream(AHEAD, name="response")
         self.under_way = True
-        try:
-            async with Scope("response") as scope:
-                said = scope.pipe("messages", self._messages(scope, event, parts), AHEAD)
-                called: AsyncGenerator[Part, None] = items(lambda: event.function_stream)
-                running = [said, scope.pipe("calls", called, AHEAD)]
+        async with Scope("response") as scope:
+            said = scope.pipe("messages", self._messages(scope, event, parts), AHEAD)
+            called: AsyncGenerator[Part, None] = items(lambda: event.function_stream)
+            running = [said, scope.pipe("calls", called, AHEAD)]
 
-                def ended() -> None:
-                    if all(s.ended for s in running) or any(s.failed for s in running):
-                        parts.end()
+            def ended() -> None:
+                if all(s.ended for s in running) or any(s.failed for s in running):
+                    parts.end()
 
-                for stream in running:
-                    stream.forward(parts.put_nowait, ended)
-                async for part in parts:
-                    yield part
-                for stream in running:  # raises what reading them raised
-                    async for _ in stream:
-                        pass
-            self.under_way = False
-        finally:
-            self.end()
+            for stream in running:
+                stream.forward(parts.put_nowait, ended)
+            async for part in parts:
+                self.given_at = asyncio.get_running_loop().time()
+                yield part
+            for stream in running:  # raises what reading them raised
+                async for _ in stream:
+                    pass
+        self.under_way = False
 
     async def _messages(
         self, scope: Scope, event: llm.GenerationCreatedEvent, parts: Stream[Part]

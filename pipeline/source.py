@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from antiphon.pipeline.calls import Call
 
@@ -69,6 +69,10 @@ class Source(Protocol):
         ...
 
     def speak(self, texts: AsyncIterable[str]) -> AsyncIterable[Sound]: ...
+
+    @property
+    def voiced_by(self) -> Literal["tts", "llm"]:
+        """The node that gives the sound."""
 
     @property
     def aligned(self) -> bool:

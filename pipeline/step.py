@@ -157,7 +157,7 @@ class Step:
             except Silent:
                 since = asyncio.get_running_loop().time() - feed.asked_until
                 if not feed.asking and since > patience - INSTANT:
-                    failure = NodeTimeout.after("tts_node", patience)
+                    failure = NodeTimeout.after(f"{self.source.voiced_by}_node", patience)
                     break
                 wait = patience if feed.asking else patience - since
             except Exception as error:
@@ -170,9 +170,10 @@ class Step:
         await playout.drain()
         self._heard_more()
         if failure is None and (unvoiced := self.ledger.unvoiced):
-            failure = NodeError(f"tts_node did not speak {unvoiced[0]!r} to its end")
+            who = f"{self.source.voiced_by}_node"
+            failure = NodeError(f"{who} did not speak {unvoiced[0]!r} to its end")
         if failure is not None:
-            self.error, self.at_fault = failure, "tts"
+            self.error, self.at_fault = failure, self.source.voiced_by
 
     async def _write(self, scope: Scope, thoughts: Stream[Text]) -> None:
         """Text only: what the model gives is shown as it comes, and counts as heard."""

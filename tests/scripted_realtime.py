@@ -2,7 +2,8 @@
 
 It answers with `replies` in order, in the sound of a `Voice`, whose samples say which word they
 are of. It hears the simulated caller: his voice as its own detector does, and his words. It keeps
-a conversation of its own, and refuses what a real server refuses: two responses at once.
+a conversation of its own, and refuses what a real server refuses: two responses at once, the
+output of a call that it does not know, more of a message than it gave.
 """
 
 from __future__ import annotations
@@ -13,20 +14,22 @@ import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
-from livekit.agents import NOT_GIVEN, NotGivenOr, llm, metrics, vad
-from livekit.agents.metrics.base import Metadata
+from livekit.agents import NOT_GIVEN, NotGivenOr, llm, vad
 from livekit.agents.stt import SpeechEventType
 from livekit.agents.types import TimedString
 from livekit.agents.utils import aio
 
 from antiphon.simulate import Calls, Voice
 from antiphon.simulated_caller import listened_to
-from tests.scripted_response import Answer, Generating, Pace, able
+from tests.scripted_response import Answer, Generating, Pace, able, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from livekit import rtc
+
+
+IDS = itertools.count(1)  # of whatever is in a conversation
 
 
 class ScriptedRealtime(llm.RealtimeModel):
@@ -48,21 +51,20 @@ class ScriptedRealtime(llm.RealtimeModel):
         self.timed = timed
         self.sessions: list[ScriptedSession] = []
         self.refuses: Callable[[], Exception | None] = lambda: None  # a request for a reply
+        self.through: Callable[[str, Any], Any] = lambda _, stream: stream  # what it streams
+        self.deaf = False  # it goes on when it is interrupted
 
     @property
     def model(self) -> str:
         return "scripted-realtime"
 
-    @property
-    def provider(self) -> str:
-        return "tests"
+    provider = "tests"
 
     def session(self, *, turn_detection_disabled: bool = False) -> ScriptedSession:
         self.sessions.append(ScriptedSession(self, detects=not turn_detection_disabled))
         return self.sessions[-1]
 
-    async def aclose(self) -> None:
-        pass
+    async def aclose(self) -> None: ...
 
 
 class ScriptedSession(llm.RealtimeSession[Any]):
@@ -73,17 +75,17 @@ class ScriptedSession(llm.RealtimeSession[Any]):
         self.scripted = model
         self.detects = detects and model.capabilities.turn_detection
         self.heard: list[tuple[Any, ...]] = []
-        self.closed = False
+        self.closed = self._hears = False
         self.instructions = ""
         self.frames: list[rtc.AudioFrame] = []
         self.pictures: list[rtc.VideoFrame] = []
         self.active: Generating | None = None
         self._context = llm.ChatContext.empty()
         self._tools = llm.ToolContext.empty()
-        self._ids = itertools.count(1)
         self._item = self._name("user")
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked: list[asyncio.Future[llm.GenerationCreatedEvent]] = []
+        self._sounded: dict[str, float] = {}  # seconds of its messages so far
         self._ending: asyncio.TimerHandle | None = None
         caller = listened_to()
         if self.detects:
@@ -92,7 +94,7 @@ class ScriptedSession(llm.RealtimeSession[Any]):
             self._run(self._recognise(caller.speech))
 
     def _name(self, what: str) -> str:
-        return f"{what}_{next(self._ids)}_{len(self.scripted.sessions)}"
+        return f"{what}_{next(IDS)}"
 
     def _run(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
@@ -105,19 +107,23 @@ class ScriptedSession(llm.RealtimeSession[Any]):
     async def _detect(self, edges: asyncio.Queue[vad.VADEvent]) -> None:
         while True:
             edge = await edges.get()
-            if self._ending is not None:
-                self._ending.cancel()
-                self._ending = None
-            if edge.type is vad.VADEventType.START_OF_SPEECH:
+            self._go_on()
+            heard, self._hears = self._hears, edge.type is vad.VADEventType.START_OF_SPEECH
+            if self._hears:
                 if not self.capabilities.supports_overlapping_speech:
                     self._cancel()
                 self.emit("input_speech_started", llm.InputSpeechStartedEvent())
-            else:
+            elif heard:
                 told = self.capabilities.user_transcription
-                stopped = llm.InputSpeechStoppedEvent(user_transcription_enabled=told)
-                self.emit("input_speech_stopped", stopped)
+                self.emit("input_speech_stopped", llm.InputSpeechStoppedEvent(told))
                 loop, wait = asyncio.get_running_loop(), self.scripted.pace.endpoint
                 self._ending = loop.call_later(wait, self._end_turn)
+
+    def _go_on(self) -> None:
+        """The turn does not end of itself now."""
+        if self._ending is not None:
+            self._ending.cancel()
+            self._ending = None
 
     def _end_turn(self) -> None:
         self._ending = None
@@ -126,10 +132,13 @@ class ScriptedSession(llm.RealtimeSession[Any]):
         self._run(self._respond(None))
 
     async def _recognise(self, speech: asyncio.Queue[Any]) -> None:
+        item = last = ""  # in which this utterance began, and the one before it
         while True:
             event = await speech.get()
             final = event.type is SpeechEventType.FINAL_TRANSCRIPT
-            self._run(self._transcribe(event.alternatives[0].text, self._item, final))
+            item = item or (self._name("user") if self._item == last else self._item)
+            self._run(self._transcribe(event.alternatives[0].text, item, final))
+            last, item = (item, "") if final else (last, item)
 
     async def _transcribe(self, text: str, item: str, final: bool) -> None:
         await asyncio.sleep(self.scripted.pace.transcribed)
@@ -154,7 +163,7 @@ class ScriptedSession(llm.RealtimeSession[Any]):
         if asked is not None and asked.done():
             return
         refusal = self.scripted.refuses()
-        if refusal is None and self.active is not None:
+        if refusal is None and self.active is not None and not self.scripted.deaf:
             refusal = llm.RealtimeError("conversation_already_has_active_response")
         if refusal is not None:
             if asked is not None:
@@ -165,12 +174,13 @@ class ScriptedSession(llm.RealtimeSession[Any]):
             asked.set_result(now.event)
         self.emit("generation_created", now.event)
         answer = said if said is not None else next(self.scripted.replies)
-        now.task = self._run(self._generate(now, answer))
+        if self.active is now:  # nobody has interrupted it at once
+            now.task = self._run(self._generate(now, answer))
 
     def _begin(self, *, user_initiated: bool) -> Generating:
-        messages: aio.Chan[llm.MessageGeneration] = aio.Chan()
-        calls: aio.Chan[llm.FunctionCall] = aio.Chan()
-        event = llm.GenerationCreatedEvent(messages, calls, user_initiated, self._name("response"))
+        messages, calls = aio.Chan[llm.MessageGeneration](), aio.Chan[llm.FunctionCall]()
+        given = self.scripted.through("messages", messages)
+        event = llm.GenerationCreatedEvent(given, calls, user_initiated, self._name("response"))
         return Generating(event, messages, calls)
 
     async def _generate(self, now: Generating, answer: Answer) -> None:
@@ -188,25 +198,26 @@ class ScriptedSession(llm.RealtimeSession[Any]):
 
     async def _message(self, now: Generating, text: str) -> None:
         spoken = self.capabilities.audio_output
-        words: aio.Chan[str] = aio.Chan()
-        sound: aio.Chan[rtc.AudioFrame] = aio.Chan()
+        words, sound = aio.Chan[str](), aio.Chan[Any]()
         now.open = [words, sound]
         name = self._name("message")
         modalities: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         modalities.set_result(["audio", "text"] if spoken else ["text"])
         self._add(llm.ChatMessage(id=name, role="assistant", content=[text]))
-        now.messages.send_nowait(llm.MessageGeneration(name, words, sound, modalities))
+        to = self.scripted.through
+        given = llm.MessageGeneration(name, to("words", words), to("sound", sound), modalities)
+        now.messages.send_nowait(given)
         voice, at = self.scripted.voice, 0.0
         frames = voice.frames(text) if spoken else [None] * len(text.split())
         for word, frame in zip(text.split(), frames, strict=True):
             timed = spoken and self.scripted.timed
             told = TimedString(word + " ", start_time=at) if timed else word + " "
             words.send_nowait(told)
-            lasts = 0.08
+            lasts = 0.08 if frame is None else frame.duration
             if frame is not None:
                 frame.userdata.clear()
                 sound.send_nowait(frame)
-                lasts = frame.duration
+                self._sounded[name] = at + lasts
             at += lasts
             await asyncio.sleep(lasts / voice.speed)
         words.close()
@@ -214,15 +225,14 @@ class ScriptedSession(llm.RealtimeSession[Any]):
 
     def _cancel(self) -> None:
         if (now := self.active) is not None:
-            if now.task is not None:
-                now.task.cancel()
+            now.stop()
             self._over(now, cancelled=True)
 
     def lose(self) -> None:
-        """The connection is lost: nothing that was coming comes."""
+        """The connection is lost: nothing that was coming comes, no voice is heard."""
+        self._hears, self._item = False, self._name("user")
         if (now := self.active) is not None:
-            if now.task is not None:
-                now.task.cancel()
+            now.stop()
             now.end()
             self.active = None
         for asked in self._asked:
@@ -231,20 +241,8 @@ class ScriptedSession(llm.RealtimeSession[Any]):
 
     def _over(self, now: Generating, *, cancelled: bool) -> None:
         now.end()
-        self.active = None
-        used = metrics.RealtimeModelMetrics(
-            label=self.scripted.label,
-            request_id=now.event.response_id or "",
-            timestamp=0.0,
-            cancelled=cancelled,
-            input_tokens=10,
-            output_tokens=20,
-            total_tokens=30,
-            input_token_details=metrics.RealtimeModelMetrics.InputTokenDetails(audio_tokens=10),
-            metadata=Metadata(model_name="scripted-realtime", model_provider="tests"),
-            output_token_details=metrics.RealtimeModelMetrics.OutputTokenDetails(audio_tokens=20),
-        )
-        self.emit("metrics_collected", used)
+        self.active = None if self.active is now else self.active
+        self.emit("metrics_collected", now.used(self.scripted.label, cancelled=cancelled))
 
     # LiveKit's interface.
 
@@ -268,6 +266,10 @@ class ScriptedSession(llm.RealtimeSession[Any]):
         gone = before - {item.id for item in chat_ctx.items}
         self.heard.append(("context", [item.id for item in new], sorted(gone)))
         outputs = [item for item in new if item.type == "function_call_output"]
+        called = {item.call_id for item in chat_ctx.items if item.type == "function_call"}
+        for output in outputs:
+            if output.call_id not in called:
+                self.emit("error", refusal(f"there is no call {output.call_id}"))
         if outputs and self.capabilities.auto_tool_reply_generation:
             self._run(self._respond(None))
 
@@ -308,6 +310,7 @@ class ScriptedSession(llm.RealtimeSession[Any]):
 
     def commit_audio(self) -> None:
         self.heard.append(("commit",))
+        self._go_on()
         self._commit()
 
     def clear_audio(self) -> None:
@@ -318,7 +321,8 @@ class ScriptedSession(llm.RealtimeSession[Any]):
 
     def interrupt(self) -> None:
         self.heard.append(("interrupt",))
-        self._cancel()
+        if not self.scripted.deaf:
+            self._cancel()
 
     def truncate(
         self,
@@ -329,13 +333,14 @@ class ScriptedSession(llm.RealtimeSession[Any]):
         audio_transcript: NotGivenOr[str] = NOT_GIVEN,
     ) -> None:
         self.heard.append(("truncate", message_id, audio_end_ms, audio_transcript))
-        item = self._context.get_by_id(message_id)
+        item, sounded = self._context.get_by_id(message_id), self._sounded.get(message_id, 0.0)
+        if item is None or ("audio" in modalities and audio_end_ms > 1000 * sounded + 1e-6):
+            self.emit("error", refusal(f"{message_id} is not as long as {audio_end_ms} ms"))
         if isinstance(item, llm.ChatMessage):
             item.content = [str(audio_transcript)]
 
     async def aclose(self) -> None:
-        if self._ending is not None:
-            self._ending.cancel()
+        self._go_on()
         self._cancel()
         for task in list(self._tasks):
             task.cancel()

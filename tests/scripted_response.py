@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from livekit.agents import llm
+from livekit.agents import llm, metrics
+from livekit.agents.metrics.base import Metadata
 from livekit.agents.utils import aio
 
 from antiphon.simulate import Calls
@@ -38,6 +39,12 @@ def able(**more: bool) -> llm.RealtimeCapabilities:
     return llm.RealtimeCapabilities(**{**can, **more})
 
 
+def refusal(why: str) -> llm.RealtimeModelError:
+    """As plugins tell what a server does not accept."""
+    error = llm.RealtimeError(why)
+    return llm.RealtimeModelError(timestamp=0.0, label="it", error=error, recoverable=True)
+
+
 @dataclass
 class Generating:
     """A response while it comes."""
@@ -47,6 +54,26 @@ class Generating:
     calls: aio.Chan[llm.FunctionCall] = field(default_factory=aio.Chan)
     open: list[aio.Chan[Any]] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
+
+    def used(self, label: str, *, cancelled: bool) -> metrics.RealtimeModelMetrics:
+        """What it took."""
+        kind = metrics.RealtimeModelMetrics
+        return kind(
+            label=label,
+            request_id=self.event.response_id or "",
+            timestamp=0.0,
+            cancelled=cancelled,
+            input_tokens=10,
+            output_tokens=20,
+            total_tokens=30,
+            input_token_details=kind.InputTokenDetails(audio_tokens=10),
+            metadata=Metadata(model_name="scripted-realtime", model_provider="tests"),
+            output_token_details=kind.OutputTokenDetails(audio_tokens=20),
+        )
+
+    def stop(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
 
     def end(self) -> None:
         for channel in [*self.open, self.messages, self.calls]:

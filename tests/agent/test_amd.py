@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from antiphon import AMD, Agent, AgentSession, ArgumentError, UsageError
-from antiphon.simulate import ScriptedLLM, calling, calls, coughs, says
+from antiphon.simulate import OWN, ScriptedLLM, calling, calls, coughs, says
+from tests.scripted_realtime import ScriptedRealtime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -167,3 +168,21 @@ async def test_who_speaks_already_when_listening_begins_is_heard_too() -> None:
         async with AMD(call.session, llm=ScriptedLLM()) as amd:
             assert (await amd.execute()).reason == "short_greeting"
             assert now() - call.start == pytest.approx(1.0 + 2.0 + 0.5)
+
+
+async def test_a_machine_is_not_answered_by_a_model_that_answers_by_itself() -> None:
+    model = ScriptedRealtime([GREETING, *(f"Fine {n}." for n in range(9))])
+    agent = Agent(instructions="You call about a booking.", llm=model)
+    judge = ScriptedLLM([VOICEMAIL])
+    async with calling(agent, stt=OWN, llm=OWN, tts=OWN) as call:
+        async with AMD(call.session, llm=judge) as amd:
+            call.session.generate_reply()
+            await call.play(
+                says(MACHINE, at=1.0), says("To hear this again, stay on the line", at=12.0)
+            )
+            result = await amd.execute()
+            assert result.is_machine
+            await asyncio.sleep(20)
+            assert call.said("agent") == []
+        await call.finish()
+    assert len(call.said("user")) == 2

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from livekit.agents import CloseReason, llm
 
-from antiphon import Agent
+from antiphon import Agent, function_tool
+from antiphon.simulate import calls
 from tests.scripted import Call, at, check, check_sound, hold, sentence, user
 from tests.scripted_producers import model_of, told
 from tests.scripted_realtime import ScriptedRealtime, ScriptedSession
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable
+
     from tests.scripted import Making
 
 WORDS = [sentence(100 * n) for n in range(8)]
@@ -160,3 +164,78 @@ def test_another_model_takes_over_and_says_again_what_was_broken_off() -> None:
     check(call, errors=1)
     assert call.messages[-1].text_content == WORDS[5]
     assert [session.closed for model in models for session in model.sessions] == [True, True]
+
+
+def test_what_was_asked_for_is_asked_for_again_on_the_next_connection() -> None:
+    def ask(call: Call) -> None:
+        call.session.generate_reply(instructions="Sing.", tool_choice="none")
+
+    call = hold(at(0.1, ask), at(0.42, reconnects), agent=spoken(), until=6.0)
+    check(call)
+    assert [asked[1:3] for asked in told(call, "reply")] == [("Sing.", "none")] * 2
+
+
+def test_what_was_being_said_as_given_is_said_to_its_end_on_the_next_connection() -> None:
+    def say(call: Call) -> None:
+        call.session.say(f"{WORDS[5]} {WORDS[6]}", add_to_chat_ctx=False)
+
+    call = hold(at(0.1, say), at(1.2, reconnects), agent=spoken(supports_say=True), until=9.0)
+    assert call.messages == []
+    first = [word for word in f"{WORDS[5]} {WORDS[6]}".split() if word in call.heard]
+    assert call.heard == first == f"{WORDS[5]} {WORDS[6]}".split()
+    assert not told(call, "reply")
+
+
+def test_a_reply_that_outlives_a_failure_is_not_said_again_when_the_line_is_mended() -> None:
+    call = hold(
+        ASKED,
+        at(1.6, lambda call: fails(call, recoverable=True)),
+        at(8.0, reconnects),
+        agent=spoken(),
+        until=14.0,
+    )
+    check(call, errors=1)
+    assert call.text("assistant") == WORDS[0].split()
+
+
+def test_sound_that_fails_is_the_models_failure_and_no_voices() -> None:
+    def failing(call: Call) -> Agent:
+        async def breaks(name: str, stream: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
+            given = 0
+            async for item in stream:
+                given += 1
+                if given == 3 and name == "sound":
+                    raise ConnectionError("lost")
+                yield item
+
+        agent = spoken()(call)
+        model_of(agent).through = breaks
+        return agent
+
+    call = hold(ASKED, agent=failing, until=6.0)
+    assert call.text("assistant") == call.heard
+    [event] = call.reported("error")
+    assert isinstance(event.error, llm.RealtimeModelError)
+    assert event.source is model_of(call.agent)
+    assert call.messages[-1].interrupted
+
+
+def test_two_replies_whose_tools_a_model_answers_by_itself_both_end() -> None:
+    class Slow(Agent):
+        @function_tool
+        async def look(self) -> str:
+            """Look."""
+            await asyncio.sleep(1.0)
+            return "here"
+
+    def make(call: Call) -> Agent:
+        can: dict[str, Any] = {"turn_detection": False, "auto_tool_reply_generation": True}
+        replies: Any = [calls("look"), calls("look"), WORDS[0], WORDS[1]]
+        return Slow(instructions="Answer.", llm=ScriptedRealtime(replies, call.voice, **can))
+
+    def ask(call: Call) -> None:
+        call.handles.append(call.session.generate_reply())
+
+    call = hold(at(0.1, ask), at(0.7, ask), agent=make)
+    check(call)
+    assert call.text("assistant") == f"{WORDS[0]} {WORDS[1]}".split()

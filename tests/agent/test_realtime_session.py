@@ -234,3 +234,82 @@ def test_a_duplex_model_is_taken_where_a_realtime_model_is() -> None:
     session: AgentSession[Any] = AgentSession(llm=Duplex())
     assert isinstance(session.llm, llm.DuplexRealtimeAdapter)
     assert isinstance(Agent(instructions="", llm=Duplex()).llm, llm.DuplexRealtimeAdapter)
+
+
+@BOTH
+def test_a_program_sees_which_speech_nobody_asked_for(detects: bool) -> None:
+    ask = at(4.0, lambda call: call.handles.append(call.session.generate_reply()))
+    call = hold(ASKED, ask, agent=spoken(turn_detection=detects))
+    check(call)
+    asked = [event.user_initiated for event in call.reported("speech_created")]
+    assert asked == [not detects, True]
+
+
+def test_an_agent_shows_the_session_of_its_model_while_it_is_in_charge() -> None:
+    shown: list[object] = []
+
+    def look(call: Call) -> None:
+        shown.append(call.agent.realtime_llm_session)
+        with pytest.raises(RuntimeError, match="duplex"):
+            _ = call.agent.duplex_session
+
+    call = hold(at(0.5, look), agent=spoken())
+    assert shown == model_of(call.agent).sessions
+    with pytest.raises(RuntimeError, match="no session with a realtime model now"):
+        _ = call.agent.realtime_llm_session
+    plain = hold(agent=lambda call: Plain(call.caller, call.voice), until=1.0)
+    with pytest.raises(RuntimeError):
+        _ = plain.agent.realtime_llm_session
+
+
+def test_what_a_model_says_as_given_need_not_be_remembered() -> None:
+    def say(call: Call) -> None:
+        call.handles.append(call.session.say(WORDS[5], add_to_chat_ctx=False))
+
+    call = hold(at(0.5, say), agent=spoken(supports_say=True, per_response_tool_choice=False))
+    assert call.heard == WORDS[5].split()
+    assert call.messages == []
+    assert [names for _, names in told(call, "tools")] == []
+
+
+def test_the_measures_of_what_a_model_speaks_name_no_voice_that_was_not_asked() -> None:
+    def make(call: Call) -> Agent:
+        model = ScriptedRealtime(WORDS, call.voice)
+        return Agent(instructions="Answer.", llm=model, tts=ScriptedTTS(voice=call.voice))
+
+    call = hold(ASKED, at(4.0, lambda call: call.say(WORDS[7])), agent=make)
+    check(call)
+    spoken_by_model, said = [m.metrics for m in call.messages if m.role == "assistant"]
+    assert not [name for name in spoken_by_model if name.startswith("tts")]
+    assert said["tts_metadata"]["model_name"]
+
+
+def test_a_model_knows_how_much_of_its_text_was_shown_where_nobody_speaks() -> None:
+    def mute(call: Call) -> None:
+        call.session.output.set_audio_enabled(False)
+        call.session.generate_reply()
+
+    call = hold(
+        at(0.1, mute), at(0.43, lambda call: call.session.interrupt()), agent=spoken(), until=3.0
+    )
+    [message] = call.messages
+    assert message.interrupted
+    assert WORDS[0].startswith(message.text_content or "-")
+    [told_of] = texts(model_of(call.agent).sessions[-1].chat_ctx)
+    assert told_of.strip() == message.text_content
+
+
+@BOTH
+def test_a_tool_that_takes_itself_away_does_not_make_the_model_forget(detects: bool) -> None:
+    class Fickle(Agent):
+        @function_tool
+        async def once(self) -> str:
+            """Only once."""
+            await self.update_tools([])
+            return "done"
+
+    replies: Any = [Calls(WORDS[0]).and_calls("once"), WORDS[1]]
+    call = hold(ASKED, agent=spoken(replies, agent=Fickle, turn_detection=detects))
+    check(call)
+    assert not [gone for _, _, gone in told(call, "context") if gone]
+    assert call.text("assistant") == f"{WORDS[0]} {WORDS[1]}".split()

@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from typing import Literal
 
 import pytest
 
@@ -45,6 +46,7 @@ class Script:
     """A source whose thoughts come at scripted times; only its text matters here."""
 
     early = True
+    voiced_by: Literal["tts", "llm"] = "tts"
     aligned = False
 
     def __init__(self, *pieces: Piece) -> None:
