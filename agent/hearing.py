@@ -26,7 +26,7 @@ from antiphon.pipeline.observations import (
     VoiceStopped,
 )
 from antiphon.pipeline.streams import Scope, Stream
-from antiphon.realtime_ears import Words
+from antiphon.realtime_turns import Words
 from antiphon.stt_context import SttContext
 from antiphon.unheard import known
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from livekit.agents import CloseReason, ErrorEvent, llm
 
 from antiphon.options import listener
-from antiphon.realtime_ears import RealtimeEars, recognised
+from antiphon.realtime_ears import RealtimeEars
 from antiphon.realtime_link import LAST, LIMIT, Link
 from antiphon.realtime_mouth import RealtimeMouth
+from antiphon.unheard import recognised
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

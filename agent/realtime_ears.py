@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from livekit.agents import llm
@@ -17,8 +17,8 @@ from livekit.agents import llm
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.turn_table import Floor
 from antiphon.realtime_link import LAST
-from antiphon.realtime_turns import HeardTurns
-from antiphon.unheard import known, stand_in
+from antiphon.realtime_turns import HeardTurns, Words
+from antiphon.unheard import known, recognised, stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -34,22 +34,6 @@ MOMENT: Final = 1e-6  # seconds that are none
 HELD: Final = 12_000  # frames that the model may hear later: two minutes or more
 TOLD: Final = "input_audio_transcription_completed"
 LASTS: Final = 0.5  # seconds of voice over a reply that are words and no cough, where nobody knows
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Said by the user: in which `item` of the model's conversation, and since when (a time of day,
-    0 where it is not known)."""
-
-    text: str
-    item: str | None = None
-    at: float = 0.0
-    confidence: float = 1.0
-
-
-def recognised(agent: Agent) -> bool:
-    """Somebody beside the model hears words."""
-    return agent.stt is not None or agent._overrides("stt_node")
 
 
 class RealtimeEars:
@@ -223,7 +207,7 @@ class RealtimeEars:
             nonlocal interim
             if event.is_final:
                 interim = None
-                take(_words(event))
+                take(Words.told(event))
 
         async def last() -> None:
             await self._paid(link, agent, LAST)
@@ -354,7 +338,7 @@ class RealtimeEars:
 
     def _on_transcript(self, event: llm.InputTranscriptionCompleted) -> None:
         if self._alone:
-            self.words(_words(event), final=event.is_final)
+            self.words(Words.told(event), final=event.is_final)
 
     def _on_item(self, event: llm.RemoteItemAddedEvent) -> None:
         item, link = event.item, self._seat.link
@@ -364,8 +348,3 @@ class RealtimeEars:
         if item.id not in link.known and not shown:
             link.known.add(item.id)
             self._turns.named(item.id, self._loop.time())
-
-
-def _words(event: llm.InputTranscriptionCompleted) -> Words:
-    sure = 1.0 if event.confidence is None else event.confidence
-    return Words(event.transcript, event.item_id, event.turn_started_at or 0.0, sure)

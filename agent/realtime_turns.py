@@ -7,11 +7,31 @@ where the turn began.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from livekit.agents import llm
 
 KEPT: Final = 20  # turns whose words may still come
 SLACK: Final = 0.5  # seconds between two clocks that tell the beginning of a turn
 LATE: Final = 5.0  # seconds after its end in which a turn may be named, or its words come
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Said by the user: in which `item` of the model's conversation, and since when (a time of day,
+    0 where it is not known)."""
+
+    text: str
+    item: str | None = None
+    at: float = 0.0
+    confidence: float = 1.0
+
+    @classmethod
+    def told(cls, event: llm.InputTranscriptionCompleted) -> Words:
+        """As the model tells them."""
+        sure = 1.0 if event.confidence is None else event.confidence
+        return cls(event.transcript, event.item_id, event.turn_started_at or 0.0, sure)
 
 
 @dataclass(slots=True, eq=False)

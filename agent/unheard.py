@@ -8,7 +8,10 @@ leaves the machine.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from antiphon.agent import Agent
 
 _STAND_IN: Final = re.compile(r"\[unheard \d+\]\s*")
 
@@ -21,3 +24,8 @@ def stand_in(number: int) -> str:
 def known(text: str) -> str:
     """The words that somebody here has heard."""
     return _STAND_IN.sub("", text).strip() if "[" in text else text
+
+
+def recognised(agent: Agent) -> bool:
+    """Somebody beside the model hears words."""
+    return agent.stt is not None or agent._overrides("stt_node")
