@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from livekit import rtc
-from livekit.agents import ModelSettings, stt, vad
+from livekit.agents import APIError, ModelSettings, stt, vad
 
 from antiphon.deafness import Deafness, silent
 from antiphon.detecting import RETRY, Detecting, silence
@@ -25,8 +25,9 @@ from antiphon.pipeline.observations import (
     VoiceStarted,
     VoiceStopped,
 )
-from antiphon.pipeline.streams import Scope, Stream
+from antiphon.pipeline.streams import Scope, Silent, Stream
 from antiphon.realtime_turns import Words
+from antiphon.recall import Recall
 from antiphon.stt_context import SttContext
 from antiphon.unheard import known
 
@@ -44,8 +45,14 @@ LAST_WORDS: Final = 2.0  # seconds that a recogniser which is replaced has for w
 SILENCE_RATE: Final = 16_000  # samples per second
 BEHIND: Final = 30.0  # seconds of audio that may wait for the recogniser
 FEW: Final = 100  # frames, which are less than that
+REFUSED: Final = 30.0  # seconds after which what was refused is asked for though nobody speaks
 
 EventType = stt.SpeechEventType
+# What says nothing of a recogniser's health: a detector's edges, guesses at sound heard again.
+UNCERTAIN: Final = (
+    *(EventType.START_OF_SPEECH, EventType.END_OF_SPEECH),
+    *(EventType.INTERIM_TRANSCRIPT, EventType.PREFLIGHT_TRANSCRIPT),
+)
 
 
 class Hearing:
@@ -59,11 +66,14 @@ class Hearing:
         self._flushes: list[Callable[[], None]] = []
         self._detecting = Detecting(scope, lambda: conversation.faults, self._on_edge)
         self._deafness = Deafness(conversation)
+        self._recall = Recall()
         self.context = SttContext(conversation, scope)
         self._stt: stt.STT[Any] | None = None
         self._recognising: asyncio.Task[None] | None = None
         self._listening: asyncio.Task[None] | None = None
         self._final: asyncio.Future[None] | None = None  # somebody waits for the last words
+        self._given: Stream[None] | None = None  # what the node that runs says of its words
+        self._voice: asyncio.Future[None] | None = None  # a recogniser waits for a voice
 
     def start(self) -> None:
         """Open the detector and the recogniser."""
@@ -91,9 +101,15 @@ class Hearing:
             self._retire(self._recognising)
             self._recognising = self._audio = None
             self._flushes = []
+            self._recall.understood()  # or soon will be
         if self._agent.stt is not None or self._agent._overrides("stt_node"):
             FLUSHES.set(self._flushes)
             self._recognising = self._scope.start("recognition", self._recognise(self._agent))
+
+    def start_again(self) -> None:
+        """The recogniser gives nothing: another one is given what this one has not understood."""
+        if self._given is not None:
+            self._given.end(Silent())
 
     def _retire(self, recognising: asyncio.Task[None]) -> None:
         """Let a recogniser finish the words that it is hearing, and end it."""
@@ -146,6 +162,8 @@ class Hearing:
                 self._audio.close()
             else:
                 self._audio.put_nowait(silent(frame) if unheard else frame)
+        if self._recognising is not None and not (deaf or unheard):
+            self._recall.keep(frame, voiced=self._conversation.machine.unfinished)
         self._conversation.end_of_turn.hear(frame)
         self._conversation.overlap.hear(frame)
         self._detecting.hear(frame)
@@ -195,22 +213,27 @@ class Hearing:
         return self._conversation.options["turn_detection"] == "stt" and self.recognises
 
     def _voice_started(self, at: float) -> None:
+        if self._voice is not None and not self._voice.done():
+            self._voice.set_result(None)
         self._conversation.observe(VoiceStarted(at, self._conversation.speaking.invites_answer()))
 
     async def _recognise(self, agent: Agent) -> None:
         """Run the node, again whenever it fails or ends while there is somebody to listen to."""
         settings = ModelSettings()
-        told = False  # that it ends without a word, which is news once
+        told = again = False  # that it ends without a word, which is news once
         while self._recognising is asyncio.current_task():  # and no other has taken over
-            self._audio = Stream(10**9, name="stt/audio")
-            audio = self._audio
-            gave = False
+            audio = self._audio = self._heard(again=again)
+            gave, failure = False, cast("Exception | None", None)
             async with Scope("stt") as scope:
                 node = partial(agent.stt_node, audio, settings)
+                self._given = scope.pipe("node", self._read_words(node, scope), ahead=0)
                 try:
-                    async for _ in scope.pipe("node", self._read_words(node, scope), ahead=0):
+                    async for _ in self._given:
                         gave, told = True, False
+                except Silent as error:
+                    failure = error
                 except Exception as error:
+                    failure = error
                     self._conversation.faults.failed("stt", error)
                 else:
                     if not (gave or told or audio.ended):
@@ -218,7 +241,23 @@ class Hearing:
                         why = "stt_node ended without a word; it is started again"
                         self._conversation.faults.failed("stt", NodeError(why))
                 audio.close()
+            again = isinstance(failure, APIError | Silent)  # else the sound itself may be at fault
+            await self._until_it_is_needed(failure)
+
+    def _heard(self, *, again: bool) -> Stream[rtc.AudioFrame]:
+        """What a recogniser listens to; `again`: first to what the last one has not understood."""
+        audio: Stream[rtc.AudioFrame] = Stream(10**9, name="stt/audio")
+        for frame in self._recall.frames() if again else ():
+            audio.put_nowait(frame)
+        return audio
+
+    async def _until_it_is_needed(self, failure: Exception | None) -> None:
+        """What was refused for good (a wrong key) is asked for again when somebody speaks."""
+        if not isinstance(failure, APIError) or failure.retryable:
             await asyncio.sleep(RETRY)
+            return
+        self._voice = asyncio.get_running_loop().create_future()
+        await asyncio.wait([self._voice], timeout=REFUSED)
 
     async def _read_words(
         self, node: Callable[[], object], scope: Scope
@@ -231,7 +270,8 @@ class Hearing:
             async for event in events:
                 if scope.closing:
                     return
-                self._conversation.faults.recovered("stt")
+                if isinstance(event, str) or event.type not in UNCERTAIN:
+                    self._conversation.faults.recovered("stt")
                 self._on_speech(event)
                 if not gave:
                     gave = True
@@ -261,6 +301,8 @@ class Hearing:
             conversation.transcribed(text, final=final, language=language)
             answers = conversation.speaking.invites_answer()
             conversation.observe(Transcript(text, final, language, answers))
+        if final:
+            self._recall.understood()
         if final and self._final is not None and not self._final.done():
             self._final.set_result(None)
 

@@ -6,11 +6,11 @@ and not understood yet, would be lost with the one that died.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from livekit.agents import stt
 
+from antiphon.nodes.tail import Tail
 from antiphon.nodes.watch import Watch
 
 if TYPE_CHECKING:
@@ -25,15 +25,14 @@ KEPT: Final = 30.0  # seconds of sound
 class Kept(Watch):
     """The sound since the last final words, which `push` takes once more when another takes over.
 
-    Mutable state: its frames, their length, and where they go.
+    Mutable state: that sound, and where it goes.
     """
 
     def __init__(self, engine: stt.STT[Any]) -> None:
         self._several = isinstance(engine, stt.FallbackAdapter)
         super().__init__(engine, *([SWITCHED] if self._several else []), then=self._again)
-        self._frames: deque[rtc.AudioFrame] = deque()
-        self._seconds = 0.0
-        self._push: Callable[[rtc.AudioFrame], None] = self._frames.append
+        self._tail = Tail(KEPT)
+        self._push: Callable[[rtc.AudioFrame], None] = self._tail.keep
 
     def forward(self, push: Callable[[rtc.AudioFrame], None]) -> Callable[[rtc.AudioFrame], None]:
         """`push`, which keeps what it takes."""
@@ -44,16 +43,12 @@ class Kept(Watch):
 
     def understood(self) -> None:
         """Final words came."""
-        self._frames.clear()
-        self._seconds = 0.0
+        self._tail.clear()
 
     def _keep(self, frame: rtc.AudioFrame) -> None:
-        self._frames.append(frame)
-        self._seconds += frame.duration
-        while self._seconds > KEPT:
-            self._seconds -= self._frames.popleft().duration
+        self._tail.keep(frame)
         self._push(frame)
 
     def _again(self) -> None:
-        for frame in list(self._frames):
+        for frame in list(self._tail.frames):
             self._push(frame)

@@ -5,9 +5,17 @@ from __future__ import annotations
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, stt
+import aiohttp
+from livekit.agents import (
+    DEFAULT_API_CONNECT_OPTIONS,
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    stt,
+)
 
 from antiphon.nodes.fallback_stt import Kept
 from antiphon.pipeline.errors import NodeError, UsageError
@@ -51,11 +59,22 @@ async def recognise(
                     if event.type is stt.SpeechEventType.FINAL_TRANSCRIPT:
                         kept.understood()
                     yield event
+            except (aiohttp.ClientError, OSError, JSONDecodeError) as error:
+                raise _of_the_connection(error) from None  # whose request has the key in it
             finally:
                 if flushes is not None:
                     flushes.clear()
-            for error in refused[:1]:
-                raise NodeError(f"the recogniser took no more audio: {error}") from error
+            for refusal in refused[:1]:
+                raise NodeError(f"the recogniser took no more audio: {refusal}") from refusal
+
+
+def _of_the_connection(error: Exception) -> APIError:
+    """What a client should have made of it; some let pass what their connection raises."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        return APIStatusError(error.message, status_code=error.status)
+    if isinstance(error, JSONDecodeError):
+        return APIConnectionError(f"what the recogniser's server sent cannot be read: {error}")
+    return APIConnectionError(str(error) or type(error).__name__)
 
 
 async def _push_all(
