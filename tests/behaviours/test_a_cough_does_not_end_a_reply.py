@@ -21,6 +21,7 @@ from tests.scripted import (
     user,
 )
 from tests.scripted_models import modelled
+from tests.sweeps import every
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -33,10 +34,6 @@ def whole(call: Call) -> None:
     made = [n + 1 for n, length in enumerate(call.voice.lengths) for _ in range(length)]
     assert call.sound == made
     assert not any(m.interrupted for m in call.messages)
-
-
-def every(begin: float, end: float, step: float = 0.01) -> list[float]:
-    return [begin + n * step for n in range(round((end - begin) / step))]
 
 
 @pytest.mark.parametrize("lasts", [0.1, 0.45])

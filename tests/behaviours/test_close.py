@@ -10,6 +10,7 @@ import pytest
 from antiphon import CloseReason, UsageError
 from tests.scripted import Call, Plain, at, check, hold, plain, sentence, user
 from tests.scripted_models import modelled
+from tests.sweeps import every
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -19,8 +20,7 @@ LONG = " ".join(sentence(first) for first in (0, 10, 20, 30))
 
 @pytest.mark.parametrize("make", [plain, modelled])
 def test_a_close_at_any_moment_silences_the_agent_and_keeps_what_was_heard(make: object) -> None:
-    for n in range(80):
-        moment = 0.05 * n
+    for moment in every(0.0, 4.0, 0.05):
         call = hold(
             user(0.2, 0.8, "zaza zeze"),
             at(2.4, lambda call: call.say(sentence(5000))),

@@ -28,6 +28,7 @@ from tests.scripted import (
 )
 from tests.scripted_models import modelled
 from tests.scripted_producers import our_turns
+from tests.sweeps import STRIDE, every
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -99,7 +100,7 @@ def test_history_holds_the_words_heard_when_an_answer_is_cut_at_any_moment(voice
             call=call,
         )
         check(call)
-        moment += 0.01 if voice == "plain nodes" else 0.03
+        moment += STRIDE * (0.01 if voice == "plain nodes" else 0.03)
         if call.messages[-1].role == "assistant" and not call.messages[-1].interrupted:
             break
     assert moment > 2.0  # it was cut on the way, and not before it began
@@ -107,7 +108,7 @@ def test_history_holds_the_words_heard_when_an_answer_is_cut_at_any_moment(voice
 
 @pytest.mark.parametrize("voice", VOICES)
 def test_history_holds_the_words_heard_when_a_cut_follows_a_pause(voice: str) -> None:
-    for moment in [1.2 + 0.07 * n for n in range(20)]:
+    for moment in every(1.2, 2.6, 0.07):
         sound, make = making(voice)
         call = Call(voice=sound)
         hold(
@@ -144,7 +145,7 @@ async def recorded(voice: simulate.Voice) -> AsyncGenerator[rtc.AudioFrame, None
 
 @pytest.mark.parametrize("way", ["text", "stream", "audio"])
 def test_history_holds_the_words_heard_of_what_the_application_says(way: str) -> None:
-    for moment in [0.2 + 0.02 * n for n in range(120)]:
+    for moment in every(0.2, 2.6, 0.02):
         call = hold(
             at(0.1, lambda call: said(way, call)),
             at(moment, lambda call: call.session.interrupt()),

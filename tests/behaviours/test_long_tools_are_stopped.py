@@ -12,6 +12,7 @@ from antiphon import llm as llms
 from antiphon.toolsets import AsyncToolset
 from tests.scripted import Call, at, check, hold, sentence, user
 from tests.scripted_tools import Caller, calls, story
+from tests.sweeps import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -265,7 +266,7 @@ def test_tools_of_an_agent_that_a_close_overtakes_are_stopped() -> None:
     assert call.ended == 3.5
 
 
-@pytest.mark.parametrize("moment", [round(1.0 + 0.02 * n, 2) for n in range(120)])
+@pytest.mark.parametrize("moment", each([round(1.0 + 0.02 * n, 2) for n in range(120)]))
 def test_a_handoff_at_any_moment_of_a_tool_leaves_nothing_behind(moment: float) -> None:
     texts = [[sentence(n)] for n in range(100, 300, 10)]
 

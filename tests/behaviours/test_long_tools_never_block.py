@@ -11,13 +11,14 @@ import pytest
 from antiphon import AgentTask, RunContext, function_tool
 from tests.scripted import Call, at, check, hold, sentence, user
 from tests.scripted_tools import Caller, calls, story
+from tests.sweeps import each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from antiphon import Agent
 
-EVERY = [round(1.35 + 0.05 * n, 2) for n in range(120)]
+EVERY = each([round(1.35 + 0.05 * n, 2) for n in range(120)])
 
 
 def texts(part: int) -> Iterator[list[Any]]:

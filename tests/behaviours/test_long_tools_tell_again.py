@@ -9,12 +9,13 @@ import pytest
 from tests.long_tools import agent, ids, requests, search, told
 from tests.scripted import at, check, hold, sentence, user
 from tests.scripted_tools import Caller, calls, story
+from tests.sweeps import each
 
 ONE, TWO, THREE, FOUR = (sentence(n) for n in (0, 10, 20, 30))
 LONG = " ".join(sentence(n) for n in (40, 50, 60, 70))
 
 
-@pytest.mark.parametrize("moment", [round(2.0 + 0.01 * n, 2) for n in range(500)])
+@pytest.mark.parametrize("moment", each([round(2.0 + 0.01 * n, 2) for n in range(500)]))
 def test_a_barge_in_at_any_moment_loses_no_result(moment: float) -> None:
     """Whatever it cuts, the user is told of the result in the end."""
     texts = [[sentence(n)] for n in range(100, 300, 10)]

@@ -11,16 +11,13 @@ from livekit.agents import StopResponse, llm
 
 from tests.scripted import Act, Call, Ears, Making, Plain, at, check, hold, sentence, user
 from tests.scripted_producers import PRODUCERS
+from tests.sweeps import every
 
 if TYPE_CHECKING:
     from antiphon import TurnHandlingOptions
 
 LONG = " ".join(sentence(first) for first in (0, 10, 20, 30))
 Hook = Callable[[llm.ChatContext, llm.ChatMessage], object]
-
-
-def every(begin: float, end: float, step: float = 0.01) -> list[float]:
-    return [begin + n * step for n in range(round((end - begin) / step))]
 
 
 class Hooked(Plain):

@@ -6,12 +6,7 @@ import pytest
 
 from tests.scripted import RATE, Call, Making, at, check, hold, plain, sentence, user
 from tests.scripted_producers import PRODUCERS
-
-EVERY = 0.01  # seconds
-
-
-def moments(begin: float, end: float) -> list[float]:
-    return [begin + n * EVERY for n in range(round((end - begin) / EVERY))]
+from tests.sweeps import every
 
 
 def turns(moment: float, lasts: float, text: str, agent: Making) -> Call:
@@ -33,7 +28,7 @@ def test_nothing_is_heard_after_a_barge_in_at_any_moment(
     text: str, lasts: float, agent: Making
 ) -> None:
     ends = 6.0 if agent is plain else 4.5  # a realtime model has said all of it by then
-    for moment in moments(0.85, ends)[:: 1 if agent is plain or lasts == 0.5 else 5]:
+    for moment in every(0.85, ends)[:: 1 if agent is plain or lasts == 0.5 else 5]:
         call = turns(moment, lasts, text, agent)
         try:
             check(call)
@@ -45,7 +40,7 @@ def test_nothing_is_heard_after_a_barge_in_at_any_moment(
 
 
 def test_the_application_silences_the_agent_at_once_at_any_moment() -> None:
-    for moment in moments(0.0, 5.0):
+    for moment in every(0.0, 5.0):
         call = hold(
             user(0.2, 0.8, "zaza zeze"),
             at(0.3, lambda call: call.say(sentence(5000))),

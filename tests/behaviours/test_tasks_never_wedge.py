@@ -11,6 +11,7 @@ from antiphon import AgentTask, ToolError, function_tool
 from antiphon import llm as llms
 from tests.scripted import Call, at, check, hold, sentence, user
 from tests.scripted_tools import Caller, calls, story
+from tests.sweeps import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -264,7 +265,7 @@ def test_interrupting_a_task_leaves_what_the_agent_that_waits_has_to_say(force: 
     assert story(call)[-1].startswith("assistant:")
 
 
-@pytest.mark.parametrize("moment", range(700))
+@pytest.mark.parametrize("moment", each(range(700)))
 def test_an_interruption_at_any_moment_of_a_task_wedges_nothing(moment: int) -> None:
     came: list[Any] = []
     call = hold(
@@ -280,7 +281,7 @@ def test_an_interruption_at_any_moment_of_a_task_wedges_nothing(moment: int) -> 
     assert call.session.current_agent.id == "caller"
 
 
-@pytest.mark.parametrize("moment", range(300))
+@pytest.mark.parametrize("moment", each(range(300)))
 def test_what_is_said_while_a_task_takes_over_or_gives_back_is_heard_once(moment: int) -> None:
     came: list[Any] = []
     begin = 1.2 + moment / 100
