@@ -73,13 +73,13 @@ def _order(call: Call) -> Iterator[str]:
     voice = call.voice
     if not voice.made:
         return
-    runs = [(n, sum(1 for _ in group)) for n, group in itertools.groupby(call.sound)]
-    if len({n for n, _ in runs}) != len(runs):
+    heard = call.runs()
+    if len({n for n, _ in heard}) != len(heard):
         yield "a word was heard twice"
-    for n, count in runs:
+    for n, count in heard:
         if n > len(voice.made) or count > voice.lengths[n - 1]:
             yield f"{count} samples of word {n} were heard: more than its voice made"
-    for (before, _), (n, _) in itertools.pairwise(runs):
+    for (before, _), (n, _) in itertools.pairwise(heard):
         if n != before + 1 and n not in voice.starts:
             yield f"word {n} ({voice.made[n - 1]!r}) was heard after word {before}"
 
@@ -113,10 +113,8 @@ def history(call: Call) -> Iterator[str]:
 def _spoken(call: Call, begin: float, end: float) -> list[int]:
     """The words whose last sample was heard in that time, by number."""
     counts: dict[int, int] = {}
-    for at, pcm in call.played:
-        if begin - 1e-6 <= at < end:
-            for value, group in itertools.groupby(pcm.tolist()):
-                counts[value] = counts.get(value, 0) + sum(1 for _ in group)
+    for value, count in call.runs(begin - 1e-6, end):
+        counts[value] = counts.get(value, 0) + count
     lengths = call.voice.lengths
     return [n for n in counts if 0 < n <= len(lengths) and counts[n] == lengths[n - 1]]
 

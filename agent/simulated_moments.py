@@ -7,7 +7,6 @@ instead. What is looked at of a session's inside is looked at here (`busy`, `sai
 from __future__ import annotations
 
 import asyncio
-import itertools
 from contextvars import Context
 from typing import TYPE_CHECKING, Final
 
@@ -54,9 +53,8 @@ class Moments(Notes):
     @property
     def heard(self) -> list[str]:
         """The words of the scripted voice whose last sample was played, in that order."""
-        runs = ((n, sum(1 for _ in group)) for n, group in itertools.groupby(self.sound))
         voice = self.voice
-        return [voice.made[n - 1] for n, count in runs if count == voice.lengths[n - 1]]
+        return [voice.made[n - 1] for n, count in self.runs() if count == voice.lengths[n - 1]]
 
     @property
     def over(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -17,8 +18,7 @@ from antiphon.record import Line, Transcript
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy.typing as npt
-
+    from antiphon.nodes.wav import Samples
     from antiphon.pipeline.timeline import Record, Timeline
     from antiphon.session import AgentSession
 
@@ -55,7 +55,7 @@ class Notes:
     def __init__(self) -> None:
         self.start = 0.0  # loop time at which the call began
         self.ended = 0.0
-        self.played: list[tuple[float, npt.NDArray[np.int16]]] = []
+        self.played: list[tuple[float, Samples]] = []
         self.events: list[tuple[float, EventTypes, Any]] = []
         self.states: list[State] = []
         self.log: list[logging.LogRecord] = []  # errors that the session logged
@@ -108,7 +108,16 @@ class Notes:
     @property
     def sound(self) -> list[int]:
         """Every sample of a sound that was heard, in order; silence is left out."""
-        return [value for _, pcm in self.played for value in pcm.tolist() if value]
+        return [value for value, count in self.runs() for _ in range(count)]
+
+    def runs(self, begin: float = -math.inf, end: float = math.inf) -> list[tuple[int, int]]:
+        """The same of what began in that time, as values, each with how often it comes in a row."""
+        parts = [pcm for at, pcm in self.played if begin <= at < end]
+        samples = np.concatenate(parts) if parts else np.zeros(0, np.int16)
+        samples = samples[samples != 0]
+        begins = np.flatnonzero(np.diff(samples, prepend=0))  # no sample is 0
+        lengths = np.diff(begins, append=len(samples))
+        return list(zip(samples[begins].tolist(), lengths.tolist(), strict=True))
 
     def records(self, *kinds: str) -> list[Record]:
         """The records of the timeline of these kinds."""
