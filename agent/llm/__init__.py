@@ -1,4 +1,5 @@
-"""LiveKit's `llm`: models, contexts and tools; `function_tool` is ours, which knows effects."""
+"""LiveKit's `llm`: models, contexts and tools; `function_tool` is ours, which knows effects, and so
+is the fallback, which knows how long to wait."""
 
 from livekit.agents.llm import (
     LLM,
@@ -33,7 +34,6 @@ from livekit.agents.llm import (
     DuplexRealtimeAdapter,
     DuplexSession,
     DuplicateScope,
-    FallbackAdapter,
     FixedGate,
     FunctionCall,
     FunctionCallOutput,
@@ -81,6 +81,7 @@ from livekit.agents.llm import (
 )
 
 from antiphon.function_tools import function_tool
+from antiphon.nodes.fallback_llm import FallbackAdapter
 
 __all__ = [
     "AdaptiveNoiseGate",

@@ -108,6 +108,18 @@ def test_a_model_that_gives_nothing_is_waited_for_as_long_as_the_adapter_says() 
     assert call.reported("error") == []
 
 
+def test_a_model_whose_client_waits_for_ever_is_left_when_the_adapter_says() -> None:
+    stuck = ScriptedLLM(lambda _: "never", first_token=10_000.0)
+    adapter = llm.FallbackAdapter([stuck, Mind()], attempt_timeout=1.5)
+    told: list[Any] = []
+    adapter.on("llm_availability_changed", told.append)
+    call = held(adapter)
+    assert call.said("agent") == [SAID]
+    (answered,) = call.records("delay")
+    assert answered.detail["parts"]["model"] == pytest.approx(1.5 + 0.2)  # type: ignore[index]
+    assert [(event.llm is stuck, event.available) for event in told] == [(True, False)]
+
+
 @pytest.mark.parametrize("again", [False, True])
 @pytest.mark.parametrize("lives", range(1, 17, 3))
 def test_a_model_that_dies_in_a_sentence_is_followed_by_one_that_goes_on(

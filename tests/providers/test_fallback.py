@@ -74,18 +74,8 @@ def given_up(call: Call) -> list[Any]:
     return [each for each in call.reported("error") if not each.error.recoverable]
 
 
-# These wait for as long as they like, whatever the adapter says.
-PATIENT = {"openai responses by websocket", "amazon bedrock"}
-
-
 def cases(*faults: str) -> pytest.MarkDecorator:
-    silent = {"silence", "stall"}
-    found = [
-        (provider, fault)
-        for provider in CLIENTS
-        for fault in faults
-        if not (fault in silent and provider.name in PATIENT)
-    ]
+    found = [(provider, fault) for provider in CLIENTS for fault in faults]
     names = [f"{provider}-{fault}" for provider, fault in found]
     return pytest.mark.parametrize(("provider", "fault"), found, ids=names)
 
