@@ -50,16 +50,21 @@ class LLM(inference.LLM):
         self,
         *,
         tools: list[llm.Tool] | None = None,
+        tool_choice: NotGivenOr[llm.ToolChoice] = NOT_GIVEN,
         extra_kwargs: NotGivenOr[dict[str, Any]] = NOT_GIVEN,
         **more: Any,
     ) -> inference.LLMStream:
         given = dict(extra_kwargs) if isinstance(extra_kwargs, dict) else {}
         self._tell(given | self._given, tools)
-        return super().chat(tools=tools, extra_kwargs=extra_kwargs, **more)
+        if not tools and tool_choice not in (NOT_GIVEN, None, "none", "auto"):
+            self._tell_of("tool_choice", " without tools")
+        return super().chat(tools=tools, tool_choice=tool_choice, extra_kwargs=extra_kwargs, **more)
 
     def _tell(self, given: dict[str, Any], tools: list[llm.Tool] | None = None) -> None:
         for name in inference_models.dropped(self.model, given, tools):
-            if (self.model, name) not in self._told:
-                self._told.add((self.model, name))
-                beside = " beside tools" if tools else ""
-                logger.warning("%s takes no %s%s: it is left out", self.model, name, beside)
+            self._tell_of(name, " beside tools" if tools else "")
+
+    def _tell_of(self, name: str, when: str) -> None:
+        if (self.model, name) not in self._told:
+            self._told.add((self.model, name))
+            logger.warning("%s takes no %s%s: it is left out", self.model, name, when)

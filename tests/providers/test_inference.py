@@ -206,6 +206,24 @@ async def test_what_it_does_not_take_beside_tools_is_said_once(
     assert "reasoning_effort" in told
 
 
+async def test_a_choice_of_tools_without_tools_is_said_to_be_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = Server(Gateway(), *[Reply(SAID)] * 3)
+    async with serving(server):
+        model = inference.LLM("openai/gpt-4o", base_url=f"{server.url}/v1")
+        context = ChatContext()
+        context.add_message(role="user", content="Hello")
+        choices: list[Any] = ["none", "required", "required"]
+        for choice in choices:
+            async with model.chat(chat_ctx=context, tool_choice=choice) as stream:
+                assert [chunk async for chunk in stream]
+        await model.aclose()
+    assert [asked.choice for asked in server.asked] == [None, None, None]
+    (told,) = [each.message for each in caplog.records if each.levelno == logging.WARNING]
+    assert told == "openai/gpt-4o takes no tool_choice without tools: it is left out"
+
+
 def inference_tool() -> Any:
     from antiphon import function_tool
 
