@@ -302,7 +302,8 @@ class Agent(InCharge, SpokenTo, session_options.OptionsOfAgent):
             engine = _given(agent.tts, "tts", agent)
             options = agent.session.conn_options.tts_conn_options
             markup = expressive.markup(agent)
-            return lend(tts_nodes.synthesise(engine, text, options, markup))
+            cut_off = agent.session.conversation.usage.cut_off
+            return lend(tts_nodes.synthesise(engine, text, options, markup, cut_off))
 
         @staticmethod
         def transcription_node(

@@ -110,13 +110,39 @@ def _said(
 
 
 def _all(given: argparse.Namespace, say: Say) -> int:
-    from antiphon.conformance import CHECKS, PROVIDERS, NotInstalled
+    from antiphon.conformance import CHECKS, PROVIDERS
     from antiphon.conformance.table import markdown, write
 
-    checks = _chosen(CHECKS, given.only)
+    if given.only is not None and given.write is not None:
+        raise UsageError("--write is for all checks; leave out --only")
+    worst, models = _each(PROVIDERS, _chosen(CHECKS, given.only), given, say)
+    if given.only is not None:
+        return worst
+    status, speech = _speech(given, say)
+    if given.write is None:
+        return max(worst, status)
+    write(given.write, markdown(models, speech))
+    return 0  # what failed is in the table
+
+
+def _speech(given: argparse.Namespace, say: Say) -> tuple[int, dict[Provider, list[Result]]]:
+    """Recognisers and voices."""
+    from antiphon.conformance.hearing import HEARING, RECOGNISERS
+    from antiphon.conformance.speaking import SPEAKING, VOICES
+
+    of_hearing, heard = _each(RECOGNISERS, HEARING, given, say)
+    of_speaking, spoken = _each(VOICES, SPEAKING, given, say)
+    return max(of_hearing, of_speaking), heard | spoken
+
+
+def _each(
+    providers: Iterable[Provider], checks: Iterable[Check], given: argparse.Namespace, say: Say
+) -> tuple[int, dict[Provider, list[Result]]]:
+    from antiphon.conformance import NotInstalled
+
     results: dict[Provider, list[Result]] = {}
     worst = 0
-    for provider in PROVIDERS:
+    for provider in providers:
         try:
             status, results[provider] = _said(provider, checks, say)
         except NotInstalled as error:
@@ -125,7 +151,4 @@ def _all(given: argparse.Namespace, say: Say) -> int:
             say(f"  {error}")
             continue
         worst = max(worst, status)
-    if given.write is None:
-        return worst
-    write(given.write, markdown(results))
-    return 0  # what failed is in the table
+    return worst, results

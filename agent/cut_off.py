@@ -1,8 +1,9 @@
 """A connection over which a reply that was cut would go on.
 
-LiveKit's plugin for OpenAI's Responses by WebSocket puts such a connection aside and closes it when
-it is asked for the next one; until then the server writes on, and what it writes is paid for. There
-is no public way to have it closed: beside `worker.py`, this is the place that reaches behind one.
+LiveKit's clients for OpenAI's Responses by WebSocket, for Cartesia's voices and for LiveKit
+Inference's put such a connection aside and close it when they are asked for the next one; until
+then the server goes on, and what it makes is paid for. There is no public way to have it closed:
+beside `worker.py`, this is the place that reaches behind one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ logger = logging.getLogger("antiphon.usage")
 
 def put_aside(model: object) -> ConnectionPool[Any] | None:
     """Where a model keeps its connections, if it closes those that were cut only later."""
-    pool = getattr(getattr(model, "_ws", None), "_pool", None)
+    pool = getattr(getattr(model, "_ws", model), "_pool", None)
     return pool if isinstance(pool, ConnectionPool) else None
 
 

@@ -121,7 +121,7 @@ class Usage:
         if used is not None:
             self._turns.note(reply, used)
         if isinstance(report, metrics.LLMMetrics) and report.cancelled:
-            self._cut_off()
+            self.cut_off()
         self._tell(report)
 
     def collected_for(self, report: AgentMetrics) -> None:
@@ -142,8 +142,8 @@ class Usage:
         self._spend()
         session.deliver()
 
-    def _cut_off(self) -> None:
-        """A model was left in the middle of an answer: let it not go on."""
+    def cut_off(self) -> None:
+        """A model, or a voice, was left in the middle of an answer: let it not go on."""
         pools = [pool for pool in map(put_aside, self._models) if pool is not None]
         for pool in pools if not self._scope.closing else []:
             self._scope.start("cut off", close_aside(pool))

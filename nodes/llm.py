@@ -8,7 +8,13 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, APIConnectionError, FlushSentinel, llm
+from livekit.agents import (
+    DEFAULT_API_CONNECT_OPTIONS,
+    APIConnectionError,
+    APIStatusError,
+    FlushSentinel,
+    llm,
+)
 
 from antiphon.nodes.edge import Characters, closed, opened
 from antiphon.nodes.langchain import Heard
@@ -30,6 +36,7 @@ Chunk = llm.ChatChunk | str | FlushSentinel
 FAILED: Final = "error"
 SWITCHED: Final = "llm_availability_changed"  # a fallback's
 RETRIED: Final = 0.05  # seconds after a failure; what comes later is another attempt's
+AGAIN: Final = 0.1  # seconds until a model that does not ask again by itself is asked again
 
 
 async def chat(
@@ -40,7 +47,8 @@ async def chat(
     conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
 ) -> AsyncGenerator[llm.ChatChunk, None]:
     """One request; leaving early closes it. A model that fails in the middle of its answer and
-    begins anew has failed: whoever listens has heard the beginning."""
+    begins anew has failed: whoever listens has heard the beginning. One that fails before, and does
+    not ask again by itself, is asked once more."""
     ask = partial(
         engine.chat,
         chat_ctx=chat_ctx,
@@ -48,13 +56,22 @@ async def chat(
         tool_choice=model_settings.tool_choice,
         conn_options=conn_options,
     )
-    attempt, words = Attempt(engine), Heard(engine)
-    with attempt.watch:
-        async with words.asked(partial(attempt.watch.asked, ask)) as stream:
-            async for chunk in stream:
-                attempt.check(chunk)
-                if words.hears(chunk):
-                    yield chunk
+    for last in (conn_options.max_retry < 1, True):
+        attempt, words = Attempt(engine), Heard(engine)
+        try:
+            with attempt.watch:
+                async with words.asked(partial(attempt.watch.asked, ask)) as stream:
+                    async for chunk in stream:
+                        attempt.check(chunk)
+                        if words.hears(chunk):
+                            yield chunk
+        except APIStatusError as error:
+            if last or not attempt.may_be_repeated(error):
+                raise
+            logger.warning("%s: %s; asked again", engine.label, error)
+        else:
+            return
+        await asyncio.sleep(AGAIN)
 
 
 class Attempt:
@@ -77,6 +94,12 @@ class Attempt:
                 raise APIConnectionError(why, retryable=False)
         self._last = chunk.id
         self._answered = self._answered or chunk.has_response()
+
+    def may_be_repeated(self, error: APIStatusError) -> bool:
+        """Nobody has heard anything, the model has given up at once, and the fault is not in what
+        it was asked (nor in the key)."""
+        ours = 400 <= error.status_code < 500
+        return not (self._answered or error.retryable or ours)
 
     def _failed(self) -> None:
         self._gave = self._engine.metrics_metadata

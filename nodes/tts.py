@@ -47,14 +47,17 @@ async def synthesise(
     text: AsyncIterable[str],
     conn_options: APIConnectOptions = DEFAULT_API_CONNECT_OPTIONS,
     markup: tts.TTS.Markup | None = None,
+    cut_off: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[rtc.AudioFrame, None]:
-    """Speak `text`, one item at a time, with any LiveKit TTS; `markup` is of the markers in it."""
+    """Speak `text`, one item at a time, with any LiveKit TTS; `markup` is of the markers in it, and
+    `cut_off` is called when a stream was left before its end."""
     told = None if markup is None else Lowering(markup)
     async with Scope("tts") as scope:
         several = own(engine)
         speak = several.speak if several is not None else partial(_request, engine)
         if engine.capabilities.streaming and several is None:
-            async with aclosing(_one_stream(scope, engine, text, conn_options, told)) as frames:
+            stream = _one_stream(scope, engine, text, conn_options, told)
+            async with aclosing(_watched(stream, cut_off)) as frames:
                 async for frame in frames:
                     yield frame
             return
@@ -91,6 +94,20 @@ async def _request(
         async for audio in stream:
             if (frame := new.frame(audio)) is not None:
                 yield frame
+
+
+async def _watched(
+    stream: AsyncGenerator[rtc.AudioFrame, None], cut_off: Callable[[], None]
+) -> AsyncGenerator[rtc.AudioFrame, None]:
+    whole = False
+    try:
+        async with aclosing(stream) as frames:
+            async for frame in frames:
+                yield frame
+        whole = True
+    finally:
+        if not whole:
+            cut_off()
 
 
 async def _one_stream(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
+from antiphon.conformance.strict import only
 from antiphon.conformance.wire import Asked, Reply, Request, demand
 
 PATH: Final = re.compile(r"/model/(?P<model>[^/]+)/converse-stream")
@@ -35,8 +36,7 @@ class Converse:
         demand(path, f"there is no {request.path}", 404)
         self.allow(request)
         body = request.json()
-        unknown = body.keys() - KNOWN
-        demand(not unknown, f"unknown fields {sorted(unknown)}")
+        only(body, KNOWN)
         config = body.get("toolConfig", {})
         asked = Asked(unquote(path["model"]) if path else "", body=body)
         asked.choice = config.get("toolChoice")

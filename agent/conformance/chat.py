@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from openai.types.chat import completion_create_params
 
+from antiphon.conformance.strict import only
 from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ class Chat:
         demand(request.path == self.path, f"there is no {request.path}", 404)
         self.allow(request)
         body = self._body(request)
-        unknown = body.keys() - KNOWN - self.extra
-        demand(not unknown, f"unknown parameters {sorted(unknown)}")
+        only(body, KNOWN | self.extra)
         demand(body.get("stream") is True, "stream is not true")
         demand(isinstance(body.get("model"), str) and body["model"], "no model")
         asked = Asked(body["model"], body=body, choice=body.get("tool_choice"))

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from antiphon.conformance.strict import only, posted
 from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
 KNOWN: Final = frozenset(
@@ -25,12 +26,8 @@ class Messages:
         demand(request.headers.get("anthropic-version"), "anthropic-version is missing")
 
     def read(self, request: Request) -> Asked:
-        demand(request.method == "POST", f"{request.method} is not allowed", 405)
-        demand(request.path == "/v1/messages", f"there is no {request.path}", 404)
-        self.allow(request)
-        body = request.json()
-        unknown = body.keys() - KNOWN
-        demand(not unknown, f"unknown parameters {sorted(unknown)}")
+        body = posted(request, "/v1/messages", self.allow)
+        only(body, KNOWN)
         demand(body.get("stream") is True, "stream is not true")
         demand(isinstance(body.get("max_tokens"), int), "no max_tokens")
         asked = Asked(body["model"], body=body, choice=body.get("tool_choice"))

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from antiphon.conformance.strict import only
 from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
 PATH: Final = re.compile(r"/v1(beta)?/models/(?P<model>[^/:]+):streamGenerateContent")
@@ -31,8 +32,7 @@ class Gemini:
         demand(request.query.get("alt") == "sse", "alt is not sse")
         self.allow(request)
         body = request.json()
-        unknown = body.keys() - KNOWN
-        demand(not unknown, f"unknown fields {sorted(unknown)}")
+        only(body, KNOWN)
         asked = Asked(path["model"] if path else "", body=body, choice=body.get("toolConfig"))
         for part in body.get("systemInstruction", {}).get("parts", ()):
             asked.said.append(("system", part["text"]))

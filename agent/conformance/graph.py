@@ -12,6 +12,7 @@ from antiphon.conformance.provider import KEY
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+RETRIES: Final = 2  # as LangChain's own models: nobody else may repeat what a graph does
 ROLES: Final = {"human": "user", "ai": "assistant", "system": "system"}
 
 
@@ -43,7 +44,7 @@ def _asking(url: str, model: str) -> Any:
             told: Any = [{"role": ROLES[each.type], "content": each.content} for each in said]
             address = f"{url}/v1"
             async with (
-                AsyncOpenAI(api_key=KEY, base_url=address, max_retries=0) as client,
+                AsyncOpenAI(api_key=KEY, base_url=address, max_retries=RETRIES) as client,
                 await client.chat.completions.create(
                     model=model, messages=told, stream=True
                 ) as pieces,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from antiphon.conformance.chat import Chat, bearer
+from antiphon.conformance.strict import only, posted
 from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
 KNOWN: Final = frozenset(
@@ -26,12 +27,8 @@ class Conversations:
         bearer(request, self.key)
 
     def read(self, request: Request) -> Asked:
-        demand(request.method == "POST", f"{request.method} is not allowed", 405)
-        demand(request.path == "/v1/conversations", f"there is no {request.path}", 404)
-        self.allow(request)
-        body = request.json()
-        unknown = body.keys() - KNOWN
-        demand(not unknown, f"unknown fields {sorted(unknown)}")
+        body = posted(request, "/v1/conversations", self.allow)
+        only(body, KNOWN)
         demand(body.get("stream") is True, "stream is not true")
         asked = Asked(body["model"], body=body)
         if body.get("instructions"):

@@ -48,6 +48,7 @@ class Provider:
     kind: type[Any] = llm.LLM
     made: Made = field(default_factory=lambda: Made(""))
     untried: Mapping[str, str] = field(default_factory=dict)  # by check, why not
+    faults: Mapping[str, str] = field(default_factory=dict)  # of its plugin, by check
     sees: bool = True  # it takes images
     fetches: bool = True  # it fetches them by their addresses
     close: Callable[[Any], Awaitable[object]] | None = None  # what its plugin leaves open

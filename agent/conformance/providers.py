@@ -233,6 +233,10 @@ LANGCHAIN: Final = Provider(
     },
     sees=False,
 )
+ANTHROPIC_COUNTS: Final = (
+    "livekit-plugins-anthropic 1.8.9, llm.py:393, adds what the first event of an answer counts so "
+    "far to the whole that the last one tells, and keeps neither"
+)
 OTHERS: Final = [
     _provider(
         "openai responses",
@@ -264,6 +268,7 @@ OTHERS: Final = [
         given={"model": MODEL, "base_url": "{url}"},
         reads={"ANTHROPIC_API_KEY": KEY},
         close=lambda model: model._client.close(),
+        faults={"usage": ANTHROPIC_COUNTS},
     ),
     _provider(
         "google",

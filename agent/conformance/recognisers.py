@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import wave
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 from antiphon.conformance.ear import Ear, Heard
 from antiphon.conformance.provider import KEY
-from antiphon.conformance.studio import Line, Studio, Visit
+from antiphon.conformance.strict import only
+from antiphon.conformance.studio import Cut, Line, Studio, Visit
 from antiphon.conformance.wire import Request, demand
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ class Streaming:
 
     path: str = ""
     key: str = KEY
-    orders: frozenset[str] = frozenset()  # types of the client's own messages
+    orders: frozenset[str] = frozenset()  # types of the client's messages that are no sound
     ends: str = ""  # the one that says goodbye
     certain: frozenset[str] = frozenset()  # those after which nothing follows for now
 
@@ -44,36 +47,46 @@ class Streaming:
         """What is sent before anything is heard."""
         yield from ()
 
-    def said(self, heard: Heard) -> dict[str, Any]:
+    def sound(self, message: WSMessage) -> bytes | None:
+        """The sound in a message; None where it is an order."""
+        return message.data if message.type is WSMsgType.BINARY else None
+
+    def told(self, heard: Heard, visit: Visit) -> Iterator[dict[str, Any]]:
+        """The events that say what was heard."""
         raise NotImplementedError
 
-    def goodbye(self, seconds: float) -> dict[str, Any]:
+    def obeyed(self, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """What is answered to an order."""
+        yield from ()
+
+    def goodbye(self, visit: Visit) -> dict[str, Any]:
         raise NotImplementedError
 
     async def serve(self, request: web.Request, visit: Visit, studio: Studio) -> web.StreamResponse:
-        ear = Ear(studio.texts, self.rate(request.query))
+        ear = Ear(studio.hears(), self.rate(request.query))
         line = Line(visit)
         await line.socket.prepare(request)
-        for message in self.begins():
-            await line.send(message)
+        await line.greet(*self.begins())
         async for came in line.socket:
-            if came.type is WSMsgType.BINARY:
-                await self._tell(line, ear.hear(came.data))
+            if (sound := self.sound(came)) is not None:
+                await self._tell(line, ear.hear(sound))
                 visit.heard = ear.seconds
                 continue
-            order = json.loads(came.data)["type"]
-            demand(order in self.orders, f"a message of the type {order!r}")
-            if order in self.certain:
+            order = json.loads(came.data)
+            kind = order["type"]
+            demand(kind in self.orders, f"a message of the type {kind!r}")
+            await line.greet(*self.obeyed(order))
+            if kind in self.certain:
                 await self._tell(line, ear.finish())
-            if order == self.ends:
+            if kind == self.ends:
                 visit.over = True
-                await line.send(self.goodbye(ear.seconds))
+                await line.send(self.goodbye(visit))
                 await line.socket.close()
         return line.socket
 
     async def _tell(self, line: Line, found: Iterable[Heard]) -> None:
         for heard in found:
-            await line.send(self.said(heard))
+            await line.send(*self.told(heard, line.visit))
 
 
 @dataclass(slots=True)
@@ -91,13 +104,14 @@ class Deepgram(Streaming):
         demand(query.get("model"), "no model")
         return int(query["sample_rate"])
 
-    def said(self, heard: Heard) -> dict[str, Any]:
+    def told(self, heard: Heard, visit: Visit) -> Iterator[dict[str, Any]]:
         if heard.kind == "begin":
-            return {"type": "SpeechStarted", "channel": [0], "timestamp": heard.start}
+            yield {"type": "SpeechStarted", "channel": [0], "timestamp": heard.start}
+            return
         final = heard.kind == "final"
         words = [{"word": w, "punctuated_word": w, **when} for w, when in timed(heard)]
         said = {"transcript": heard.text, "confidence": 0.9, "words": words}
-        return {
+        yield {
             "type": "Results",
             "is_final": final,
             "speech_final": final,
@@ -107,8 +121,8 @@ class Deepgram(Streaming):
             "metadata": {"request_id": "request-1"},
         }
 
-    def goodbye(self, seconds: float) -> dict[str, Any]:
-        return {"type": "Metadata", "request_id": "request-1", "duration": seconds}
+    def goodbye(self, visit: Visit) -> dict[str, Any]:
+        return {"type": "Metadata", "request_id": "request-1", "duration": visit.heard}
 
 
 @dataclass(slots=True)
@@ -129,9 +143,10 @@ class AssemblyAI(Streaming):
     def begins(self) -> Iterator[dict[str, Any]]:
         yield {"type": "Begin", "id": "session-1", "expires_at": 1}
 
-    def said(self, heard: Heard) -> dict[str, Any]:
+    def told(self, heard: Heard, visit: Visit) -> Iterator[dict[str, Any]]:
         if heard.kind == "begin":
-            return {"type": "SpeechStarted", "timestamp": round(1000 * heard.start)}
+            yield {"type": "SpeechStarted", "timestamp": round(1000 * heard.start)}
+            return
         final = heard.kind == "final"
         words = [
             {
@@ -144,7 +159,7 @@ class AssemblyAI(Streaming):
             for word, when in timed(heard)
         ]
         self.turns += final
-        return {
+        yield {
             "type": "Turn",
             "turn_order": self.turns,
             "turn_is_formatted": final,
@@ -155,10 +170,91 @@ class AssemblyAI(Streaming):
             "words": words,
         }
 
-    def goodbye(self, seconds: float) -> dict[str, Any]:
-        whole = round(seconds)
+    def goodbye(self, visit: Visit) -> dict[str, Any]:
+        whole = round(visit.heard)
         named = {"audio_duration_seconds": whole, "session_duration_seconds": whole}
         return {"type": "Termination", **named}
+
+
+REALTIME: Final = 24_000  # samples a second
+TRANSCRIBES: Final = frozenset("type audio include".split())
+LISTENS: Final = frozenset("format transcription turn_detection noise_reduction".split())
+
+
+@dataclass(slots=True)
+class Realtime(Streaming):
+    """OpenAI's Realtime API, as it transcribes: sound in base64, turns by its own detector."""
+
+    path: str = "/v1/realtime"
+    key: str = f"Bearer {KEY}"
+    orders: frozenset[str] = frozenset({"session.update"})
+    items: int = 0
+    set_up: bool = False
+
+    def rate(self, query: Any) -> int:
+        demand(query.get("intent") == "transcription", "no intent")
+        return REALTIME
+
+    def begins(self) -> Iterator[dict[str, Any]]:
+        yield _event("session.created", session={"type": "transcription", "id": "sess_1"})
+
+    def sound(self, message: WSMessage) -> bytes | None:
+        order = json.loads(message.data)
+        if order["type"] != "input_audio_buffer.append":
+            return None
+        demand(self.set_up, "sound before the session is set up")
+        return base64.b64decode(order["audio"], validate=True)
+
+    def obeyed(self, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        session = order["session"]
+        demand(session["type"] == "transcription", f"a session of the type {session['type']!r}")
+        given = session["audio"]["input"]
+        only(session, TRANSCRIBES)
+        only(given, LISTENS)
+        form = {"type": "audio/pcm", "rate": REALTIME}
+        demand(given["format"] == form, f"the format {given['format']}")
+        demand(given["transcription"].get("model"), "no model")
+        demand(given["turn_detection"]["type"] == "server_vad", "no detector of turns")
+        self.set_up = True
+        yield _event("session.updated", session={**session, "id": "sess_1"})
+
+    def told(self, heard: Heard, visit: Visit) -> Iterator[dict[str, Any]]:
+        self.items += heard.kind == "begin"
+        item = f"item_{self.items}"
+        if heard.kind == "begin":
+            at = round(1000 * heard.start)
+            yield _event("input_audio_buffer.speech_started", item_id=item, audio_start_ms=at)
+            return
+        said: dict[str, Any] = {"item_id": item, "content_index": 0}
+        if heard.kind == "interim":
+            yield _event(f"{TRANSCRIPTION}.delta", **said, delta=heard.text)
+            return
+        at = round(1000 * heard.end)
+        yield _event("input_audio_buffer.speech_stopped", item_id=item, audio_end_ms=at)
+        yield _event("input_audio_buffer.committed", item_id=item, previous_item_id=None)
+        tokens = round(10 * (heard.end - heard.start))
+        visit.tokens += tokens
+        used = {"type": "tokens", "input_tokens": tokens, "output_tokens": 5}
+        used["total_tokens"] = tokens + 5
+        yield _event(f"{TRANSCRIPTION}.completed", **said, transcript=heard.text, usage=used)
+
+
+TRANSCRIPTION: Final = "conversation.item.input_audio_transcription"
+
+
+def _event(kind: str, **fields: Any) -> dict[str, Any]:
+    """An event as OpenAI's own types describe it."""
+    whole = {"type": kind, "event_id": "event_1", **fields}
+    _events().validate_python(whole)
+    return whole
+
+
+@cache
+def _events() -> Any:
+    from openai.types.realtime import RealtimeServerEvent
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RealtimeServerEvent)
 
 
 def timed(heard: Heard) -> Iterator[tuple[str, dict[str, float]]]:
@@ -181,8 +277,7 @@ class Transcriptions:
 
     async def serve(self, request: web.Request, visit: Visit, studio: Studio) -> web.StreamResponse:
         form = await request.post()
-        unknown = set(form) - {"file", "model", "language", "response_format", "prompt"}
-        demand(not unknown, f"unknown parameters {sorted(unknown)}")
+        only(form, {"file", "model", "language", "response_format", "prompt"})
         demand(form.get("model"), "no model")
         file = form["file"]
         demand(isinstance(file, web.FileField), "file is no file")
@@ -190,8 +285,10 @@ class Transcriptions:
         with file.file as whole, wave.open(BytesIO(whole.read())) as sound:
             visit.heard = sound.getnframes() / sound.getframerate()
         await asyncio.sleep(THINKS)
-        text = next(studio.texts, "")
         if not visit.goes_on():
             await asyncio.sleep(10_000)
+        if visit.fault == "cut":
+            raise Cut
         visit.over = True
-        return web.json_response({"text": text})
+        whole_answer = visit.piece({"text": next(studio.hears(), "")}, whole=True)
+        return web.Response(text=whole_answer, content_type="application/json")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from openai.types.responses import response_create_params
 
 from antiphon.conformance.chat import bearer
+from antiphon.conformance.strict import only, posted
 from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
 KNOWN: Final = frozenset(
@@ -31,17 +32,13 @@ class Responses:
         bearer(request, self.key)
 
     def read(self, request: Request) -> Asked:
-        demand(request.method == "POST", f"{request.method} is not allowed", 405)
-        demand(request.path == self.path, f"there is no {request.path}", 404)
-        self.allow(request)
-        body = request.json()
+        body = posted(request, self.path, self.allow)
         demand(body.get("stream") is True, "stream is not true")
         return self.asked(body)
 
     def asked(self, body: dict[str, Any]) -> Asked:
         """What a request's body says, with what came before it."""
-        unknown = body.keys() - KNOWN
-        demand(not unknown, f"unknown parameters {sorted(unknown)}")
+        only(body, KNOWN)
         asked = Asked(body["model"], body=body, choice=body.get("tool_choice"))
         before = body.get("previous_response_id")
         demand(before is None or before in self.stored, f"no response {before}")

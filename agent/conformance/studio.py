@@ -7,14 +7,17 @@ import json
 import socket
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import web
 
 from antiphon.conformance.wire import Refused, Request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
+
+
+FAULTS: Final = ("401", "429", "500", "refused", "silence", "cut", "broken", "empty")
 
 
 class Cut(Exception):
@@ -25,10 +28,12 @@ class Cut(Exception):
 class Visit:
     """A connection, or a request, and what came of it."""
 
-    studio: Studio
+    fault: str  # the script's when it began
     path: str
     began: float
+    well: int = 2  # messages before it is cut, or what it sends is broken
     heard: float = 0.0  # seconds of sound that were sent to it
+    tokens: int = 0  # that it said were used for that
     spoken: list[str] = field(default_factory=list)  # texts that it was given
     sent: int = 0  # messages
     last: float = 0.0  # when the last of them was sent
@@ -42,13 +47,19 @@ class Visit:
 
     def goes_on(self) -> bool:
         """Whether one more message may be sent; Cut where the script says so."""
-        if self.studio.fault == "silence":
+        if self.fault == "silence":
             return False
-        if self.studio.fault == "cut" and self.sent >= 2:
+        if self.fault == "cut" and self.sent >= self.well:
             raise Cut
         self.sent += 1
         self.last = asyncio.get_running_loop().time()
         return True
+
+    def piece(self, message: dict[str, Any], *, whole: bool = False) -> str:
+        """A message as it goes out; `whole`: it is the whole answer."""
+        text = json.dumps(message)
+        broken = self.fault == "broken" and (whole or self.sent > self.well)
+        return text[: len(text) // 2] if broken else text
 
 
 class Serves(Protocol):
@@ -65,8 +76,10 @@ class Serves(Protocol):
 
 class Studio:
     """Mutable state: what recognisers make of the next utterances, who has been here, and the fault
-    that it has now: a status in digits for whoever comes; "silence", in which nothing is sent;
-    "cut", in which a connection dies after two messages."""
+    that it has now. A status in digits is the answer to whoever comes; "refused": nobody listens.
+    While it is "empty" no words are heard, or no sound is made. Others stay with the connections
+    that begin meanwhile: "silence", in which nothing is sent; "cut", which dies after messages;
+    "broken", where what follows them cannot be read."""
 
     def __init__(self, speaks: Serves, hears: Iterable[str] = (), fault: str = "") -> None:
         self.speaks = speaks
@@ -75,10 +88,31 @@ class Studio:
         self.visits: list[Visit] = []
         self.refused: list[str] = []
         self.url = ""
+        self.listen: Callable[[], Awaitable[None]] | None = None  # while nobody does
+
+    async def mend(self) -> None:
+        """From now on all is well."""
+        self.fault = ""
+        await self.open()
+
+    async def open(self) -> None:
+        """Listen, where nobody does yet."""
+        if self.listen is not None:
+            listen, self.listen = self.listen, None
+            await listen()
+
+    def hears(self) -> Iterator[str]:
+        """What is made of each utterance."""
+        while True:
+            yield "" if self.empty else next(self.texts, "")
+
+    @property
+    def empty(self) -> bool:
+        return self.fault == "empty"
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         raw = Request(request.method, request.path, request.query, request.headers, b"")
-        visit = Visit(self, request.path, asyncio.get_running_loop().time())
+        visit = Visit(self.fault, request.path, asyncio.get_running_loop().time())
         try:
             self.speaks.allow(raw)
             if request.method == "GET" and "Upgrade" not in request.headers:
@@ -110,10 +144,16 @@ class Line:
         self.visit = visit
         self.socket = web.WebSocketResponse()
 
-    async def send(self, message: dict[str, Any]) -> None:
-        """Send it, unless the script says otherwise."""
-        if self.visit.goes_on():
-            await self.socket.send_str(json.dumps(message))
+    async def send(self, *messages: dict[str, Any]) -> None:
+        """Send them, unless the script says otherwise."""
+        for message in messages:
+            if self.visit.goes_on():
+                await self.socket.send_str(self.visit.piece(message))
+
+    async def greet(self, *messages: dict[str, Any]) -> None:
+        """Send what comes before all else, and is not counted."""
+        await self.send(*messages)
+        self.visit.sent -= min(self.visit.sent, len(messages))
 
 
 @asynccontextmanager
@@ -126,7 +166,9 @@ async def open_for_visits(studio: Studio) -> AsyncGenerator[Studio, None]:
         place.bind(("127.0.0.1", 0))
         studio.url = f"http://127.0.0.1:{place.getsockname()[1]}"
         await runner.setup()
-        await web.SockSite(runner, place).start()
+        studio.listen = web.SockSite(runner, place).start
+        if studio.fault != "refused":
+            await studio.open()
         try:
             yield studio
         finally:

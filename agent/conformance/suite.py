@@ -40,7 +40,9 @@ async def tried(provider: Provider, check: Check) -> Result:
     except NotInstalled:
         raise
     except Exception as error:  # the model's own, or what the check saw
-        return Result(provider.name, check.name, "no", _told(error))
+        why = provider.faults.get(check.name)
+        told = _told(error)
+        return Result(provider.name, check.name, "no", f"{told} ({why})" if why else told)
     return Result(provider.name, check.name, "yes", note)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from antiphon.conformance.checks import TALKING
 from antiphon.conformance.faults import FAULTS
+from antiphon.conformance.studio import FAULTS as STUDIOS
 from antiphon.pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,14 +32,26 @@ MADE: Final = ("model", "install `antiphon[…]`", "made by", "keys", "asks a lo
 CAME: Final = ("model", *(check.name for check in TALKING), "faults")
 
 
-def markdown(results: Mapping[Provider, Iterable[Result]]) -> str:
-    """Both tables."""
+SPEECH: Final = (
+    "Recognisers and voices, tried in the same way: after each fault ({faults})\n"
+    "there was one clear event, and the caller was heard, or answered, again\n"
+    "(`make test TESTS=tests/providers/test_speech.py`)."
+)
+SPOKE: Final = ("recogniser or voice", "made by", "words", "barge-in", "usage", "faults")
+
+
+def markdown(
+    results: Mapping[Provider, Iterable[Result]], speech: Mapping[Provider, Iterable[Result]]
+) -> str:
+    """The tables of models, and the one of recognisers and voices."""
     rows = [(provider, list(of)) for provider, of in results.items()]
     made = [made_row(provider) for provider, _ in rows]
     came = [came_row(provider, of) for provider, of in rows]
-    faults = ", ".join(check.name for check in FAULTS)
-    told = TOLD.format(faults=faults)
-    return "\n".join([*_table(MADE, made), "", told, "", *_table(CAME, came)])
+    told = TOLD.format(faults=", ".join(check.name for check in FAULTS))
+    spoke = [speech_row(provider, of) for provider, of in speech.items()]
+    heading = SPEECH.format(faults=", ".join(STUDIOS))
+    tables = [*_table(MADE, made), "", told, "", *_table(CAME, came)]
+    return "\n".join([*tables, "", heading, "", *_table(SPOKE, spoke)])
 
 
 def made_row(provider: Provider) -> list[str]:
@@ -54,10 +67,21 @@ def came_row(provider: Provider, results: Iterable[Result]) -> list[str]:
     """What came of each check, and of all the faults together."""
     by_name = {result.check: result for result in results}
     said = [cell(by_name[check.name]) for check in TALKING]
-    faults = [by_name[check.name] for check in FAULTS]
-    held = sum(result.outcome == "yes" for result in faults)
-    wrong = [f"{r.check}: {r.note}" for r in faults if r.outcome != "yes"]
-    return [provider.name, *said, "; ".join([f"{held} of {len(faults)}", *wrong])]
+    return [provider.name, *said, _faults(by_name, [check.name for check in FAULTS])]
+
+
+def speech_row(provider: Provider, results: Iterable[Result]) -> list[str]:
+    """How a recogniser or a voice is made, and what came of its checks."""
+    by_name = {result.check: result for result in results}
+    said = [cell(by_name[name]) for name in SPOKE[2:5]]
+    return [provider.name, f"`{provider.made.constructor}`", *said, _faults(by_name, STUDIOS)]
+
+
+def _faults(by_name: Mapping[str, Result], names: Iterable[str]) -> str:
+    found = [by_name[name] for name in names]
+    held = sum(result.outcome == "yes" for result in found)
+    wrong = [f"{result.check}: {result.note}" for result in found if result.outcome != "yes"]
+    return "; ".join([f"{held} of {len(found)}", *wrong])
 
 
 def cell(result: Result) -> str:

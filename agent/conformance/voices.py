@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 
 from antiphon.conformance.provider import KEY
+from antiphon.conformance.strict import only
 from antiphon.conformance.studio import Line, Studio, Visit
 from antiphon.conformance.wire import PACE, Request, demand, sse
 from antiphon.pipeline.streams import Scope, Silent
@@ -19,18 +20,19 @@ from antiphon.pipeline.streams import Scope, Silent
 if TYPE_CHECKING:
     from antiphon.pipeline.streams import Stream
 
+WELL: Final = 4  # messages, some words, before a connection is cut
 WORD: Final = 0.2  # seconds of sound for each
 RATE: Final = 24_000
 
 
-def sound() -> str:
+def sound(rate: int = RATE) -> str:
     """Of one word, in base64."""
-    return base64.b64encode(b"\x10\x27" * int(WORD * RATE)).decode()
+    return base64.b64encode(b"\x10\x27" * int(WORD * rate)).decode()
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A word of a context that is still to be spoken, or its end."""
+    """A word of a context that is still to be spoken, or its end; without a context, a greeting."""
 
     context: str
     word: str | None
@@ -55,6 +57,7 @@ class Voices:
 
     async def serve(self, request: web.Request, visit: Visit, studio: Studio) -> web.StreamResponse:
         line = Line(visit)
+        visit.well = WELL
         await line.socket.prepare(request)
         due: deque[Due] = deque()
         async with Scope("voice") as scope:
@@ -68,6 +71,8 @@ class Voices:
                     return line.socket
                 else:
                     self.take(json.loads(came.data), visit, due)
+                    for silent in [each for each in due if studio.empty and each.word]:
+                        due.remove(silent)
 
     def take(self, message: dict[str, Any], visit: Visit, due: deque[Due]) -> None:
         """Read what the client sends."""
@@ -82,8 +87,8 @@ class Voices:
             due.append(Due(context, word, number))
 
     async def _utter(self, line: Line, due: Due) -> None:
-        for message in self.told(due):
-            await line.send(message)
+        send = line.send if due.context else line.greet
+        await send(*self.told(due))
 
     def told(self, due: Due) -> list[dict[str, Any]]:
         """The messages of a word."""
@@ -101,8 +106,7 @@ class Cartesia(Voices):
     )
 
     def take(self, message: dict[str, Any], visit: Visit, due: deque[Due]) -> None:
-        unknown = message.keys() - self.known
-        demand(not unknown, f"unknown fields {sorted(unknown)}")
+        only(message, self.known)
         context = message["context_id"]
         if message.get("cancel"):
             kept = [each for each in due if each.context != context]
@@ -136,8 +140,7 @@ class ElevenLabs(Voices):
     known = frozenset("text context_id flush close_context voice_settings".split())
 
     def take(self, message: dict[str, Any], visit: Visit, due: deque[Due]) -> None:
-        unknown = message.keys() - self.known
-        demand(not unknown, f"unknown fields {sorted(unknown)}")
+        only(message, self.known)
         context = message["context_id"]
         self.add(context, message.get("text", ""), visit, due)
         if message.get("close_context"):
@@ -174,20 +177,21 @@ class Speech:
 
     async def serve(self, request: web.Request, visit: Visit, studio: Studio) -> web.StreamResponse:
         body = await request.json()
-        unknown = body.keys() - self.known
-        demand(not unknown, f"unknown parameters {sorted(unknown)}")
+        only(body, self.known)
         demand(body["response_format"] == "pcm", "a format that is not ours")
         demand(body["stream_format"] == "sse", "a form that is not ours")
         visit.spoken.append(body["input"])
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        words = body["input"].split()
-        if studio.fault == "silence":
+        words = [] if studio.empty else body["input"].split()
+        visit.well = WELL
+        if visit.fault == "silence":
             await asyncio.sleep(10_000)
         await answer.prepare(request)
         for _ in words:
             await asyncio.sleep(PACE)
             visit.goes_on()
-            await answer.write(sse({"type": "speech.audio.delta", "audio": sound()}))
+            delta = {"type": "speech.audio.delta", "audio": sound()}
+            await answer.write(sse(visit.piece(delta)))
         used = {"input_tokens": len(words), "output_tokens": 10 * len(words)}
         await answer.write(sse({"type": "speech.audio.done", "usage": used}))
         visit.over = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,6 @@ from antiphon.pipeline.errors import UsageError
 
 KNOWN = {  # of the plugins' own doing, and in the README's table
     ("anthropic", "usage"): "16 tokens came out and 18 were counted",
-    ("openai responses by websocket", "hiccup"): "it does not ask again",
-    ("langchain", "hiccup"): "it does not ask again",
 }
 
 
@@ -29,6 +28,18 @@ async def test_a_model_does_in_a_call_what_it_must(provider: Provider, check: Ch
         assert result.outcome == "untried"
     else:
         assert result.outcome == "yes", result.note
+
+
+def test_each_provider_is_installed_by_an_extra_of_its_name_and_all_by_one() -> None:
+    project = tomllib.loads((README.parent / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = {provider.made.extra for provider in PROVIDERS} - {""}
+    assert wanted <= extras.keys()
+    (of_all,) = extras["all-llms"]
+    brought = set(of_all.partition("[")[2].rstrip("]").split(","))
+    assert brought <= extras.keys()
+    packages = {package for extra in brought for package in extras[extra]}
+    assert all(set(extras[extra]) <= packages for extra in wanted)
 
 
 README = Path(__file__).parents[2] / "README.md"
