@@ -14,6 +14,7 @@ from tests.realtime.rows import GPT_LIVE, INFERENCE_LIVE, Row
 from tests.realtime.script import Answer, Model
 from tests.realtime.talking import talking
 from tests.realtime.test_conversations import FIRST, SECOND, Waiter
+from tests.realtime.test_faults import LONG
 
 if TYPE_CHECKING:
     from tests.realtime.script import Made
@@ -59,12 +60,12 @@ async def test_a_model_that_falls_silent_when_the_user_speaks_is_heard_to_do_so(
 
 async def test_a_reply_goes_on_while_the_user_agrees() -> None:
     """Whether to yield is the model's own affair."""
-    model = Model(FIRST)
+    model = Model(LONG)
     model.yields = False
     async with talking(GPT_LIVE, model) as talk:
         await talk.begins(says("a table for four please"))
         await talk.call.play(interrupts("right", into=1.0), listens(gap=3.0))
-    assert talk.call.said("agent") == [FIRST]
+    assert talk.call.said("agent") == [LONG]
     assert talk.history()[-1] == ("user", "right")
 
 
