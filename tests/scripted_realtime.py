@@ -132,13 +132,13 @@ class ScriptedSession(llm.RealtimeSession[Any]):
         self._run(self._respond(None))
 
     async def _recognise(self, speech: asyncio.Queue[Any]) -> None:
-        item = last = ""  # in which this utterance began, and the one before it
+        item, told = "", frozenset[str]()  # in which this utterance began, and those before it
         while True:
             event = await speech.get()
             final = event.type is SpeechEventType.FINAL_TRANSCRIPT
-            item = item or (self._name("user") if self._item == last else self._item)
+            item = item or (self._name("user") if self._item in told else self._item)
             self._run(self._transcribe(event.alternatives[0].text, item, final))
-            last, item = (item, "") if final else (last, item)
+            told, item = (told | {item}, "") if final else (told, item)
 
     async def _transcribe(self, text: str, item: str, final: bool) -> None:
         await asyncio.sleep(self.scripted.pace.transcribed)
