@@ -200,7 +200,9 @@ class Conversation(Stirring):
             case o.Flush():
                 self.hearing.flush()
             case o.Unrecognised():
-                self.faults.unrecognised(decision.seconds, self.delays.voice_at)
+                self.faults.unrecognised(
+                    decision.seconds, self.delays.last_voice - decision.seconds
+                )
             case o.UserIs():
                 self.states.user_is(decision.state, decision.since)
             case o.AgentIs():

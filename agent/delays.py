@@ -62,6 +62,11 @@ class Delays:
                 self._marks["transcribed"] = now
                 self._marks.setdefault("last_voice", now)
 
+    @property
+    def last_voice(self) -> float:
+        """When the voice of the turn that is being spoken was last heard."""
+        return self._marks.get("last_voice", self.voice_at)
+
     def next_turn(self, now: float) -> int:
         """Number the turn that was just committed; its marks so far are now its own."""
         self._turns += 1

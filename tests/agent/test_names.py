@@ -27,9 +27,17 @@ TITLE = "## Not here, and why"
 
 # Where programs import from; a module that says what is public in `__all__` is counted by that.
 MODULES = (
-    "beta beta.tools beta.toolsets beta.translation beta.workflows cli evals inference ipc job "
+    "beta beta.tools beta.tools.end_call beta.tools.send_dtmf beta.toolsets "
+    "beta.toolsets.tool_proxy beta.toolsets.tool_search beta.translation "
+    "beta.workflows beta.workflows.address "
+    "beta.workflows.credit_card beta.workflows.dob beta.workflows.dtmf_inputs "
+    "beta.workflows.email_address beta.workflows.name beta.workflows.phone_number "
+    "beta.workflows.task_group beta.workflows.utils beta.workflows.warm_transfer "
+    "cli evals inference ipc job "
     "language llm llm.async_toolset llm.chat_context llm.fallback_adapter llm.llm llm.mcp "
-    "llm.realtime llm.tool_context llm.utils log metrics metrics.base plugin "
+    "llm.realtime llm.tool_context llm.utils log metrics metrics.base metrics.usage_collector "
+    "metrics.utils plugin stt.stream_adapter tts.stream_adapter tts.stream_pacer "
+    "tokenize.token_stream tokenize.tokenizer voice.transcription.synchronizer "
     "simulation stt stt.stt telemetry testing tokenize tokenize.basic tokenize.blingfire "
     "tts tts.tts types utils utils.aio "
     "utils.audio utils.codecs utils.env utils.http_context utils.images utils.misc "
@@ -41,6 +49,28 @@ MODULES = (
 # Documented, and in no `__all__`.
 DOCUMENTED = {
     "": "NonverbalOptions mcp",
+    "beta.tools.end_call": "EndCallTool",
+    "beta.tools.send_dtmf": "send_dtmf_events",
+    "beta.toolsets.tool_proxy": "ToolProxyToolset",
+    "beta.toolsets.tool_search": "ToolSearchToolset SearchItem SearchStrategy",
+    "beta.workflows.address": "GetAddressTask GetAddressResult",
+    "beta.workflows.credit_card": "GetCreditCardTask GetCreditCardResult GetCardNumberTask",
+    "beta.workflows.dob": "GetDOBTask GetDOBResult",
+    "beta.workflows.dtmf_inputs": "GetDtmfTask GetDtmfResult",
+    "beta.workflows.email_address": "GetEmailTask GetEmailResult",
+    "beta.workflows.name": "GetNameTask GetNameResult",
+    "beta.workflows.phone_number": "GetPhoneNumberTask GetPhoneNumberResult",
+    "beta.workflows.task_group": "TaskGroup TaskGroupResult TaskCompletedEvent",
+    "beta.workflows.utils": "DtmfEvent WorkflowInstructions dtmf_event_to_code format_dtmf",
+    "beta.workflows.warm_transfer": "WarmTransferTask WarmTransferResult",
+    "stt.stream_adapter": "StreamAdapter",
+    "tts.stream_adapter": "StreamAdapter",
+    "tts.stream_pacer": "SentenceStreamPacer",
+    "tokenize.tokenizer": "SentenceTokenizer WordTokenizer",
+    "tokenize.token_stream": "BufferedSentenceStream BufferedWordStream",
+    "metrics.usage_collector": "UsageCollector UsageSummary",
+    "metrics.utils": "log_metrics",
+    "voice.transcription.synchronizer": "TranscriptSynchronizer",
     "llm.tool_context": "function_tool ToolFlag Toolset RawFunctionTool",
     "llm.mcp": "MCPServerHTTP MCPServerStdio MCPToolset MCPToolOptions",
     "llm.async_toolset": "AsyncToolset",

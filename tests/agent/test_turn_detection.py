@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from livekit.agents.stt import SpeechEvent, SpeechEventType
 
 from tests.scripted import FINAL, Call, Plain, at, check, hold, sentence, user
+
+if TYPE_CHECKING:
+    from livekit.agents import UserTranscriptionTimeoutEvent
 
 ONE, TWO = sentence(0), sentence(10)
 
@@ -172,3 +175,29 @@ def test_the_timeout_of_a_transcript_is_told_of_only_when_it_is_asked_for() -> N
         hold(at(0.1, listen), user(0.2, 0.8, ""), call=call, transcription_timeout=option)
         check(call)
         assert seen == pytest.approx(told)
+
+
+def test_the_timeout_of_a_transcript_says_when_the_first_of_two_cries_began() -> None:
+    call = Call()
+    told: list[UserTranscriptionTimeoutEvent] = []
+
+    def listen(call: Call) -> None:
+        call.session.on("user_transcription_timeout", told.append)
+
+    cries = (user(0.2, 0.8, ""), user(1.2, 1.8, ""))
+    hold(at(0.1, listen), *cries, call=call, transcription_timeout=2.0)
+    check(call)
+    [event] = told
+    assert event.speech_duration == pytest.approx(1.6)
+    assert event.created_at - event.vad_speech_started_at == pytest.approx(1.8 + 2.0 - 0.2)
+
+
+def test_an_agent_may_be_told_while_it_runs_who_ends_turns() -> None:
+    def by_hand(call: Call) -> None:
+        call.session.current_agent.turn_detection = "manual"
+
+    call = hold(user(0.2, 0.8, "zaza"), at(4.0, by_hand), user(8.2, 8.8, "zeze"))
+    check(call)
+    assert commits(call)[:1] == pytest.approx([0.5])
+    assert call.text("user") == ["zaza", "zeze"]
+    assert [record.t for record in call.records("commit") if record.t > 8.0] == []

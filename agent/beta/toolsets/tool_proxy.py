@@ -1,3 +1,5 @@
 """LiveKit's `beta.toolsets.tool_proxy`, by this package's name."""
 
-from livekit.agents.beta.toolsets.tool_proxy import *  # noqa: F403
+from livekit.agents.beta.toolsets.tool_proxy import ToolProxyToolset
+
+__all__ = ["ToolProxyToolset"]
