@@ -108,12 +108,17 @@ class ConsoleApp(App[None]):
         self.register_theme(THEME)
         self.theme = THEME.name
         self._line.focus()
+        self.app_resume_signal.subscribe(self, self._whole)
         self.set_interval(1 / PICTURES, self.follow)
         self.call_after_refresh(self._first)
 
     def _first(self) -> None:
         self.follow()
         self._is_ready()
+
+    def _whole(self, _: object) -> None:
+        """The program was stopped, and goes on: nothing is left of the picture."""
+        self.screen.refresh(layout=True)
 
     def on_resize(self) -> None:
         self.screen.set_class(self.size.height < 16, "short")

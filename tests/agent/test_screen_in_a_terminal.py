@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,6 +91,24 @@ def test_control_c_ends_a_call_in_order_with_a_line_that_says_where_its_record_i
     assert "agent  You said hello." in left
     assert "the record is in out: transcript.json, timeline.jsonl\n" in left
     assert "session_closed" in (tmp_path / "out" / "timeline.jsonl").read_text()
+
+
+@pytest.mark.timeout(90)
+def test_a_screen_that_was_stopped_gives_the_terminal_back_and_comes_again_whole(
+    pane: Pane, programs: Programs, tmp_path: Path
+) -> None:
+    greets = "session = AgentSession()\nawait session.start(Echo())\nsession.say('Welcome here.')"
+    pid = f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+    pane.run(*CONSOLE, programs.entry(pid + greets), "--text")
+    pane.sees("agent  Welcome here.", "○ agent listening", "esc interrupt")
+    process = int((tmp_path / "pid").read_text())
+    os.kill(process, signal.SIGTSTP)
+    pane.until(lambda picture: "esc interrupt" not in picture)
+    os.kill(process, signal.SIGCONT)
+    pane.sees("antiphon  program.py", "agent  Welcome here.", "○ agent listening", "esc interrupt")
+    pane.keys("C-q")
+    pane.sees("status 0")
+    assert pane.restored
 
 
 @pytest.mark.timeout(60)
