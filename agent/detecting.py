@@ -112,16 +112,17 @@ class Detecting:
 
     async def _read(self, stream: vad.VADStream) -> None:
         error: Exception = NodeError("the detector of speech has ended")
+        here = asyncio.current_task()
         try:
             try:
                 async for event in stream:
-                    if self._reading is asyncio.current_task():
+                    if self._reading is here:
                         self._edge(event)
             finally:
                 await stream.aclose()
         except Exception as raised:
             error = raised
-        if self._reading is asyncio.current_task():
+        if self._reading is here:
             self._died(error)
 
     def _edge(self, event: vad.VADEvent) -> None:

@@ -66,7 +66,8 @@ class Overlap:
 
     def hear(self, frame: rtc.AudioFrame) -> None:
         """One frame of the user's audio."""
-        self._push(frame)
+        if self._stream is not None:
+            self._push(frame)
 
     def note(self, decision: o.Decision) -> None:
         """Tell it who speaks."""
