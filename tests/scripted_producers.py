@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from antiphon import Agent, ModelSettings
-from tests.scripted import Call, plain, stories
+from antiphon import Agent
+from tests.scripted import Call, Plain, plain, stories
 from tests.scripted_realtime import ScriptedRealtime
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterable
-
-    from livekit import rtc
-    from livekit.agents.stt import SpeechEvent
 
 
 class Spoken(Agent):
@@ -22,25 +16,13 @@ class Spoken(Agent):
         super().__init__(instructions="Answer.", llm=model)
         self.caller, self.voice = call.caller, call.voice
 
-    async def tts_node(
-        self, text: AsyncIterable[str], model_settings: ModelSettings
-    ) -> AsyncGenerator[rtc.AudioFrame, None]:
-        speech = self.voice.speak(text)
-        try:
-            async for frame in speech:
-                yield frame
-        finally:
-            await speech.aclose()
+    tts_node = Plain.tts_node
 
 
 class Beside(Spoken):
     """And a recogniser beside it."""
 
-    async def stt_node(
-        self, audio: AsyncIterable[rtc.AudioFrame], model_settings: ModelSettings
-    ) -> AsyncGenerator[SpeechEvent, None]:
-        while True:
-            yield await self.caller.speech.get()
+    stt_node = Plain.stt_node
 
 
 def its_turns(call: Call) -> Spoken:
