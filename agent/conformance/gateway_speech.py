@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from antiphon.conformance.ear import Heard
     from antiphon.conformance.studio import Visit
 
-SPEECH: Final = frozenset("assemblyai cartesia deepgram elevenlabs rime".split())
+SPEECH: Final = frozenset("assemblyai cartesia deepgram elevenlabs inworld rime xai".split())
 OPENS: Final = {
     "/v1/stt": frozenset("type model settings fallback connection".split()),
     "/v1/tts": frozenset(

@@ -9,6 +9,8 @@ from livekit.agents import utils
 
 from antiphon import Agent, AgentSession
 from antiphon.conformance import gateway
+from antiphon.conformance.gateway_speech import Mouths
+from antiphon.conformance.studio import Studio, open_for_visits
 from antiphon.conformance.talking import NO_DRAFT
 from antiphon.simulate import (
     OWN,
@@ -19,7 +21,6 @@ from antiphon.simulate import (
     listens,
     says,
 )
-from tests.providers.voices import Voices, voicing
 
 REPLY = (
     '<expr type="expression" label="excited"/> Of course. <expr type="break" label="500ms"/> '
@@ -44,8 +45,9 @@ async def test_a_voice_by_name_gets_its_own_markers_and_history_has_the_models(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = ScriptedLLM([REPLY])
-    async with utils.http_context.open(), voicing(Voices()) as voices:
-        monkeypatch.setenv("LIVEKIT_INFERENCE_URL", voices.url)
+    studio = Studio(Mouths())
+    async with utils.http_context.open(), open_for_visits(studio):
+        monkeypatch.setenv("LIVEKIT_INFERENCE_URL", f"{studio.url}/v1")
         common: dict[str, Any] = {"stt": ScriptedSTT(), "vad": ScriptedVAD(), "tts": name}
         session: AgentSession[Any] = AgentSession(**common, turn_handling=NO_DRAFT, expressive=True)
         agent = Agent(instructions="Be brief.")
@@ -53,7 +55,8 @@ async def test_a_voice_by_name_gets_its_own_markers_and_history_has_the_models(
             await call.play(says("a table please"), listens())
         assert session.tts is not None
         await session.tts.aclose()
-    said = " ".join(" ".join(voices.spoken).split())
+    assert studio.refused == []
+    said = " ".join(visit.text for visit in studio.visits if visit.text)
     assert said.startswith(OWN_WORDS[name])
     assert "expr" not in said
     assert call.said("agent")[0] == READ
