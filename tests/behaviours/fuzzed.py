@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from livekit.agents import llm
 
 from antiphon import CloseReason
-from tests.behaviours.fuzzed_agents import Worker
+from antiphon.simulate import Calls
+from tests.behaviours.fuzzed_agents import Beside, Spoken, Worker
 from tests.scripted import Act, Call, Voice, at, check_sound, cough, hold, sentence, user
+from tests.scripted_realtime import ScriptedRealtime
 from tests.scripted_tools import calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    from antiphon import Agent
 
 LENGTH: Final = 14.0  # seconds in which moves are made
 PROBE: Final = "zzprobe"  # said at the end, and always understood
@@ -81,15 +85,44 @@ def _word(n: int) -> str:
 
 
 class Fuzzed:
-    """One conversation. Mutable state: the call, and how often the model was asked."""
+    """One conversation. Mutable state: the call, the agents and realtime models that were made, and
+    how often a model was asked."""
 
-    def __init__(self, number: int, moves: list[Move]) -> None:
+    def __init__(self, number: int, moves: list[Move], producer: str = "pipeline") -> None:
         self.number = number
+        self.producer = producer
         self.moves = moves
         self.dice = random.Random(-number)
         self.call = Call(voice=Voice(first=self.dice.choice([0.01, 0.1, 0.4])))
         self.badness = self.dice.choice([0.0, 0.0, 0.1, 0.3])
         self.asked = 0
+        self.made: list[Agent] = []
+        self.models: dict[int, ScriptedRealtime] = {}
+
+    def agent(self) -> Agent:
+        """One more, with nodes of its own or a realtime model: one of its, or another's too."""
+        kind = self.dice.randrange(4) if self.producer == "realtime" else 0
+        if kind and (kind not in self.models or self.dice.random() < 0.5):
+            self.models[kind] = self.model(kind)
+        spoken = Beside if kind == 3 else Spoken
+        self.made.append(spoken(self, self.models[kind]) if kind else Worker(self))
+        return self.made[-1]
+
+    def model(self, kind: int) -> ScriptedRealtime:
+        can: dict[str, Any] = {"turn_detection": kind == 1, "user_transcription": kind != 3}
+        for name in ("auto_tool_reply_generation", "per_response_tool_choice", "mutable_tools"):
+            can[name] = self.dice.random() < 0.5
+        model = ScriptedRealtime(self.answers(), self.call.voice, **can)
+        refusal = llm.RealtimeError("as the dice said")
+        model.refuses = lambda: refusal if self.dice.random() < self.badness / 2 else None
+        return model
+
+    def answers(self) -> Iterator[Calls]:
+        while True:
+            said = Calls("")
+            for part in self.parts():
+                said = Calls(part) if isinstance(part, str) else said.and_calls(part.name)
+            yield said
 
     def hold(self) -> None:
         """Hold it, and check what holds of every conversation."""
@@ -97,7 +130,7 @@ class Fuzzed:
         until = closes[0] if closes else None
         cues = [cue for move in self.moves if move.what != "close" for cue in self.cues(move)]
         probe = user(150.0, 150.5, PROBE) if until is None else []
-        hold(cues, probe, agent=lambda _: Worker(self), call=self.call, until=until)
+        hold(cues, probe, agent=lambda _: self.agent(), call=self.call, until=until)
         self.check(probed=until is None)
 
     def cues(self, move: Move) -> list[Act]:
@@ -124,7 +157,7 @@ class Fuzzed:
             case "clear":
                 session.clear_user_turn()
             case "hand over":
-                session.update_agent(Worker(self))
+                session.update_agent(self.agent())
             case "protect" | "release":
                 if speech is not None and not speech.interrupted:
                     speech.allow_interruptions = move.what == "release"
@@ -148,7 +181,7 @@ class Fuzzed:
         check_sound(call)
         self._check_words(probed=probed)
         self._check_calls(call.session.history.items)
-        for agent in Worker.made_by(self):
+        for agent in self.made:
             self._check_calls(agent.chat_ctx.items)
         assert all(handle.done() for handle in call.handles), "every speech ends"
         assert not call.strays
@@ -158,6 +191,8 @@ class Fuzzed:
 
     def _check_words(self, *, probed: bool) -> None:
         said, kept = self.call.caller.words, self.call.text("user")
+        if self.producer == "realtime":  # two of them may have heard words over which one took over
+            said, kept = sorted(set(said)), sorted(set(kept))
         ended = any(event.reason is CloseReason.ERROR for event in self.call.reported("close"))
         cleared = any(move.what == "clear" for move in self.moves)
         if not (cleared or ended):

@@ -15,6 +15,7 @@ from antiphon import (
     ToolError,
     function_tool,
 )
+from tests import scripted_producers
 from tests.scripted import Plain, sentence
 
 if TYPE_CHECKING:
@@ -22,44 +23,17 @@ if TYPE_CHECKING:
 
     from antiphon import ModelSettings
     from tests.behaviours.fuzzed import Fuzzed
+    from tests.scripted_realtime import ScriptedRealtime
 
 
-class Worker(Plain):
-    """The agent: its model and its tools do what the number says."""
+class Tools(Agent):
+    """What agents do when they are called, as the number says."""
 
-    _made: dict[int, list[Worker]] = {}  # by the conversation
-
-    def __init__(self, run: Fuzzed) -> None:
-        super().__init__(run.call.caller, run.call.voice, ())
-        self.run = run
-        self._made.setdefault(id(run), []).append(self)
-
-    @classmethod
-    def made_by(cls, run: Fuzzed) -> list[Worker]:
-        return cls._made.pop(id(run), [])
+    run: Fuzzed
 
     async def on_enter(self) -> None:
         if self.run.dice.random() < 0.3:
             self.session.say(sentence(5000 + 20 * self.run.asked, 5))
-
-    async def llm_node(  # type: ignore[override]
-        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
-    ) -> AsyncGenerator[str | llm.ChatChunk, None]:
-        run = self.run
-        parts, fate = run.parts(), run.dice.random()
-        await asyncio.sleep(run.dice.choice([0.0, 0.05, 0.3]))
-        if fate < run.badness / 2:
-            raise LookupError("as the dice said")
-        for part in parts:
-            if isinstance(part, str):
-                for token in part.split():
-                    yield token + " "
-                    await asyncio.sleep(0.02)
-            elif model_settings.tool_choice != "none":
-                delta = llm.ChoiceDelta(role="assistant", tool_calls=[part])
-                yield llm.ChatChunk(id="fuzzed", delta=delta)
-            if fate < run.badness:
-                raise ConnectionError("the model is gone")
 
     @function_tool
     async def quick(self) -> str:
@@ -114,17 +88,17 @@ class Worker(Plain):
     @function_tool
     async def hands_over(self) -> Agent:
         """Hands over."""
-        return Worker(self.run)
+        return self.run.agent()
 
     @function_tool
     async def hands_over_and_tells(self) -> tuple[Agent, str]:
         """Hands over, with a result."""
-        return Worker(self.run), "handed over"
+        return self.run.agent(), "handed over"
 
     @function_tool
     async def updates_agent(self, context: RunContext[Any]) -> str:
         """Asks the session to hand over."""
-        context.session.update_agent(Worker(self.run))
+        context.session.update_agent(self.run.agent())
         return "soon"
 
     @function_tool
@@ -181,6 +155,45 @@ class Worker(Plain):
         await context.update("on its way")
         await asyncio.sleep(1.0)
         return "latest"
+
+
+class Worker(Tools, Plain):
+    """An agent whose nodes are its own."""
+
+    def __init__(self, run: Fuzzed) -> None:
+        super().__init__(run.call.caller, run.call.voice, ())
+        self.run = run
+
+    async def llm_node(  # type: ignore[override]
+        self, chat_ctx: llm.ChatContext, tools: list[llm.Tool], model_settings: ModelSettings
+    ) -> AsyncGenerator[str | llm.ChatChunk, None]:
+        run = self.run
+        parts, fate = run.parts(), run.dice.random()
+        await asyncio.sleep(run.dice.choice([0.0, 0.05, 0.3]))
+        if fate < run.badness / 2:
+            raise LookupError("as the dice said")
+        for part in parts:
+            if isinstance(part, str):
+                for token in part.split():
+                    yield token + " "
+                    await asyncio.sleep(0.02)
+            elif model_settings.tool_choice != "none":
+                delta = llm.ChoiceDelta(role="assistant", tool_calls=[part])
+                yield llm.ChatChunk(id="fuzzed", delta=delta)
+            if fate < run.badness:
+                raise ConnectionError("the model is gone")
+
+
+class Spoken(Tools, scripted_producers.Spoken):
+    """One with a realtime model."""
+
+    def __init__(self, run: Fuzzed, model: ScriptedRealtime) -> None:
+        super().__init__(run.call, model)
+        self.run = run
+
+
+class Beside(Spoken, scripted_producers.Beside):
+    """And a recogniser beside it."""
 
 
 class Asking(AgentTask[str]):

@@ -16,31 +16,34 @@ RUNS = int(os.environ.get("ANTIPHON_FUZZ", "2000"))
 LANES = 8
 
 
-def outcome(number: int, moves: list[Move]) -> BaseException | None:
+def outcome(number: int, moves: list[Move], producer: str) -> BaseException | None:
     try:
-        Fuzzed(number, moves).hold()
+        Fuzzed(number, moves, producer).hold()
     except Exception as error:
         return error
     return None
 
 
-def shortened(number: int, moves: list[Move], kind: type[BaseException]) -> BaseException:
+def shortened(
+    number: int, moves: list[Move], producer: str, kind: type[BaseException]
+) -> BaseException:
     """The failure of the shortest case that fails in the same way, with a note that names it."""
-    short = shortest(number, moves, lambda fewer: type(outcome(number, fewer)) is kind)
-    found = outcome(number, short)
+    short = shortest(number, moves, lambda fewer: type(outcome(number, fewer, producer)) is kind)
+    found = outcome(number, short, producer)
     assert found is not None
-    found.add_note(f"conversation number {number}, shortest: {short!r}")
+    found.add_note(f"conversation number {number}, {producer}, shortest: {short!r}")
     return found
 
 
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("lane", range(LANES))
-def test_fuzzed_agents_keep_every_promise(lane: int) -> None:
-    for number in range(lane, RUNS, LANES):
+@pytest.mark.parametrize(("producer", "part"), [("pipeline", 1), ("realtime", 8)])
+def test_fuzzed_agents_keep_every_promise(producer: str, part: int, lane: int) -> None:
+    for number in range(lane, RUNS // part, LANES):
         moves = draw(number)
-        error = outcome(number, moves)
+        error = outcome(number, moves, producer)
         if error is not None:
-            raise shortened(number, moves, type(error))
+            raise shortened(number, moves, producer, type(error))
 
 
 def test_the_shortest_case_is_found() -> None:
