@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CALLS: Final = int(os.environ.get("ANTIPHON_CALLS") or 12)
 SETTLED: Final = CALLS // 4  # calls after which the process has what it needs
 BLOCKS: Final = 100  # more of Python's memory for each call, at most; a session takes thousands
-THREADS: Final = 2  # more that the native library starts, after however many calls
+THREADS: Final = 2  # more that pools start when all of theirs are busy, after however many calls
 IN_USE: Final = 2.0  # megabytes more of native memory, at most, after however many calls
 RESIDENT: Final = 0.03  # megabytes more for each call, at most, than without a session
 
@@ -35,7 +35,6 @@ import ctypes
 import gc
 import re
 import sys
-import threading
 import numpy as np
 import psutil
 from antiphon import JobExecutorType
@@ -79,8 +78,7 @@ def kept():
         "tasks": sum(issubclass(type(each), asyncio.Task) and not each.done() for each in objects),
         "sessions": sum(type(each) is AgentSession for each in objects),
         "objects of ours": sum(module.startswith("antiphon") for module in modules),
-        "threads": threading.active_count(),
-        "native threads": process.num_threads(),
+        "threads": process.num_threads(),
         "files": process.num_fds(),
         "blocks": sys.getallocatedblocks(),
         "in use": in_use() / 2**20,
@@ -161,9 +159,9 @@ async def test_calls_one_after_the_other_in_one_process_leave_nothing(
     if CALLS >= 200:
         many.append(held(livekit_server, tmp_path_factory.mktemp("bare"), "bare", BARE))
     (early, late), *bare = await asyncio.gather(*many)
-    for what in ("tasks", "sessions", "objects of ours", "threads", "files"):
+    for what in ("tasks", "sessions", "objects of ours", "files"):
         assert late[what] <= early[what], what
-    assert late["native threads"] <= early["native threads"] + THREADS
+    assert late["threads"] <= early["threads"] + THREADS
     assert late["blocks"] - early["blocks"] < BLOCKS * (CALLS - 2 * SETTLED)
     assert late["in use"] - early["in use"] < IN_USE
     for before, after in bare:
