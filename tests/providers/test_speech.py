@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +35,19 @@ async def test_a_recogniser_does_in_a_call_what_it_must(provider: Provider, chec
 @pytest.mark.parametrize("provider", VOICES, ids=str)
 async def test_a_voice_does_in_a_call_what_it_must(provider: Provider, check: Check) -> None:
     await does(provider, check)
+
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.mark.parametrize("provider", [*RECOGNISERS, *VOICES], ids=str)
+def test_the_readme_says_what_came_of_each_recogniser_and_voice(provider: Provider) -> None:
+    rows = README.read_text("utf-8").splitlines()
+    (row,) = (line for line in rows if line.startswith(f"| {provider.name} |"))
+    assert f"| `{provider.made.constructor}` |" in row
+    assert f"| {8 - len(provider.faults)} of 8" in row
+    known = {**provider.untried, **provider.faults}
+    assert all(f"({why})" in row for why in known.values())
 
 
 STORY = "Here is one. On a rock far out at sea there stood a tower, and in it a man kept a lamp."
