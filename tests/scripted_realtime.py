@@ -190,7 +190,7 @@ class ScriptedSession(llm.RealtimeSession[Any]):
             if text:
                 await self._message(now, text)
         for tool, arguments in answer.tools if isinstance(answer, Calls) else ():
-            name, given = self._name("call"), json.dumps(arguments)
+            name, given = self._name("its_call"), json.dumps(arguments)
             call = llm.FunctionCall(id=self._name("item"), call_id=name, name=tool, arguments=given)
             self._add(call)
             now.calls.send_nowait(call)
