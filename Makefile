@@ -38,6 +38,7 @@ run: install
 	$(BIN)/antiphon console $(SAMPLE) $(ARGS)
 
 test: install
+	@for place in $(TESTS); do [ -e "$${place%%::*}" ] || { echo "there is no $$place"; exit 2; }; done
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS) $(PYTEST_ARGS)
 
 # The package is checked by its installed name: its classes would otherwise exist twice for mypy.

@@ -34,10 +34,10 @@ from livekit.agents import AgentServer, WorkerOptions
 from antiphon import collector, conforming, line, serving, signals
 from antiphon.call import Call, Ending, left_by
 from antiphon.console import Console
-from antiphon.nodes.models import LOCAL_ONLY
+from antiphon.nodes.models import IN_WRITING, LOCAL_ONLY
 from antiphon.patience import waiting_for
 from antiphon.pipeline.clock import VirtualTimeLoop
-from antiphon.pipeline.errors import AntiphonError, UsageError
+from antiphon.pipeline.errors import AntiphonError
 from antiphon.pipeline.refused import Deadlock, Livelock
 from antiphon.program import LOADING, load
 from antiphon.record import CallRecord
@@ -47,7 +47,6 @@ from antiphon.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-LATER: Final = ("web", "replay", "bench")
 LEAVES_WITHIN: Final = 0.3  # seconds a thread of the program's may hold the exit
 
 
@@ -127,10 +126,6 @@ def _parser(*, own: bool) -> argparse.ArgumentParser:
     doctor.set_defaults(debug=False)
     models = commands.add_parser("conformance", help="try language models in calls")
     conforming.options(models)
-    for name in LATER:
-        later = commands.add_parser(name)  # without a help text it is not listed
-        later.add_argument("rest", nargs=argparse.REMAINDER)
-        later.set_defaults(debug=False)
     return parser
 
 
@@ -143,11 +138,8 @@ def _doctor(given: argparse.Namespace) -> int:
 def _console(
     given: argparse.Namespace, server: AgentServer | None, screen: Screen, heeding: signals.Signals
 ) -> Ending:
-    if given.command != "console":
-        there = ", ".join(("console", "doctor", "conformance", *serving.COMMANDS))
-        raise UsageError(f"`{given.command}` is not there yet; there is: {there}")
     calling = line.asked_for(given, screen)
-    local = LOCAL_ONLY.set(given.local)
+    local, written = LOCAL_ONLY.set(given.local), IN_WRITING.set(calling.text)
     try:
         program = given.file if server is None else Path(sys.argv[0])
         if server is None:
@@ -164,6 +156,7 @@ def _console(
             if record is not None:
                 record.close()
     finally:
+        IN_WRITING.reset(written)
         LOCAL_ONLY.reset(local)
     if record is not None:
         screen.notice(str(record))

@@ -30,7 +30,10 @@ KEYS: Final = (
     *("GOOGLE_API_KEY", "GROQ_API_KEY", "DEEPGRAM_API_KEY", "ASSEMBLYAI_API_KEY"),
     *("CARTESIA_API_KEY", "ELEVEN_API_KEY"),
 )
-LACKING: Final = "no conversation can be held yet (in writing: `antiphon console FILE --text`)"
+LACKING: Final = (
+    "no conversation can be held yet (with a recorded caller: `antiphon console FILE --wav FILE`; "
+    "in writing: `antiphon console FILE --text`)"
+)
 PATIENCE: Final = 3.0  # seconds for a server to answer
 SPOKEN: Final = 2.0  # seconds recorded and played on request
 FAINT: Final = -50.0  # dBFS: nobody spoke, or not into this microphone

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 import traceback
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.metadata import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -86,7 +88,19 @@ def blame(error: BaseException, program: Path, *, own: bool = False) -> str:
     if isinstance(error, AntiphonError) and said:  # it says what to do, and needs no name
         return f"{said}{place}"
     kind = type(error).__name__
+    said += _bringing(error)
     return f"{kind}: {said}{place}" if said else f"{kind}{place}"
+
+
+def _bringing(error: BaseException) -> str:
+    """The command that brings a plugin of LiveKit's that is not installed."""
+    if not isinstance(error, ImportError) or not (error.name or "").startswith("livekit.plugins"):
+        return ""
+    found = re.search(r"livekit\.plugins\.(\w+)|name '(\w+)' from", str(error))
+    plugin = "NAME" if found is None else found[1] or found[2]
+    ours = plugin in (metadata("antiphon").get_all("Provides-Extra") or ())
+    wanted = f"antiphon[{plugin}]" if ours else f"livekit-plugins-{plugin.replace('_', '-')}"
+    return f'; bring it with: pip install "{wanted}"'
 
 
 def place_of(error: BaseException, program: Path) -> str:

@@ -16,7 +16,7 @@ from weakref import WeakSet
 from livekit.agents import NotGiven, NotGivenOr, inference, llm, stt, tts, vad
 
 from antiphon.nodes import inference_llm, inference_models, local
-from antiphon.pipeline.errors import ArgumentError, UsageError
+from antiphon.pipeline.errors import ArgumentError, NodeUnavailable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,10 +26,10 @@ Mind = llm.LLM[Any] | llm.RealtimeModel
 
 LOCAL = "local/"
 LOCAL_ONLY: ContextVar[bool] = ContextVar("antiphon.local_only", default=False)
+IN_WRITING: ContextVar[bool] = ContextVar("antiphon.in_writing", default=False)
+"""Nobody speaks: a built-in recogniser or voice that is not installed is done without."""
 SPOKEN_TO: Final[WeakSet[llm.LLM[Any]]] = WeakSet()
 """Built-in models in place of realtime ones: they need a recogniser and a voice beside them."""
-
-KEYS: Final = "LIVEKIT_API_KEY and LIVEKIT_API_SECRET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,12 @@ class Slot(Generic[T]):
         if given is None or isinstance(given, NotGiven):
             return None
         if LOCAL_ONLY.get():
-            engine = self.load(LOCAL)
+            engine = self._built_in(LOCAL)
             if isinstance(engine, llm.LLM) and _spoken_to(given):
                 SPOKEN_TO.add(engine)
             return engine
         if isinstance(given, str):
-            return self.load(given)
+            return self._built_in(given) if given.startswith(LOCAL) else self.load(given)
         if isinstance(given, llm.DuplexModel) and isinstance(given, self.taken):
             return cast("T", llm.DuplexRealtimeAdapter(given))
         if isinstance(given, self.taken):
@@ -70,6 +70,14 @@ class Slot(Generic[T]):
     def loaded_if_given(self, given: object) -> NotGivenOr[T | None]:
         """The same for a slot that may be left out, which means another thing than None."""
         return given if isinstance(given, NotGiven) else self.loaded(given)
+
+    def _built_in(self, name: str) -> T | None:
+        try:
+            return self.load(name)
+        except NodeUnavailable:
+            if not IN_WRITING.get():
+                raise
+            return None
 
     def _instead(self, given: object) -> str:
         if isinstance(given, ModuleType):
@@ -163,8 +171,8 @@ def _inference(slot: str, model: str) -> Iterator[None]:
         if "api_" not in str(error):
             raise UsageError(f"{slot}={model!r}: {error}") from error
         missing = inference_models.missing_keys()
+        lacking = f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set"
         raise UsageError(
-            f"{slot}={model!r} goes through LiveKit Inference, which needs {KEYS} in the "
-            f"environment; `antiphon console --local` runs the built-in engines instead "
-            f"({' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set)"
+            f"{slot}={model!r} goes through LiveKit Inference, and {lacking} in the environment; "
+            f"`antiphon console --local` runs the built-in engines instead"
         ) from error

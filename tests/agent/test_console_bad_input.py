@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from antiphon import __version__, cli
+from antiphon.nodes.local import stt, tts
+from antiphon.pipeline.errors import NodeUnavailable
+from antiphon.program import blame
 
 if TYPE_CHECKING:
     from tests.programs import Programs, Ran
@@ -31,6 +34,28 @@ def complaint(ran: Ran) -> str:
 def test_a_program_that_is_not_there(programs: Programs) -> None:
     missing = programs.folder / "missing.py"
     assert complaint(programs.console(missing, "--text")) == f"there is no file {missing}"
+
+
+@pytest.mark.parametrize(
+    ("line", "brings"),
+    [
+        ("from livekit.plugins import nobodys_own", "livekit-plugins-nobodys-own"),
+        ("from livekit.plugins.nobodys import LLM", "livekit-plugins-nobodys"),
+        ("from livekit.plugins.openai_nowhere import LLM", "livekit-plugins-openai-nowhere"),
+    ],
+)
+def test_a_plugin_that_is_not_installed_is_named_with_the_command_that_brings_it(
+    programs: Programs, line: str, brings: str
+) -> None:
+    ran = programs.console(programs.write(line), "--text")
+    assert ran.err.rstrip().endswith(f'bring it with: pip install "{brings}" (program.py:1)')
+
+
+def test_a_plugin_with_an_extra_is_brought_by_it() -> None:
+    error = ImportError(
+        "cannot import name 'openai' from 'livekit.plugins'", name="livekit.plugins"
+    )
+    assert 'pip install "antiphon[openai]"' in blame(error, Path("program.py"))
 
 
 def test_a_folder_is_no_program(programs: Programs) -> None:
@@ -98,8 +123,8 @@ ENTERING = [
     ("AgentSession(vad='silero')", "vad='silero': the built-in one is \"local/webrtcvad\""),
     (
         "AgentSession(llm='openai/gpt-4.1-mini')",
-        "llm='openai/gpt-4.1-mini' goes through LiveKit Inference, which needs LIVEKIT_API_KEY and "
-        "LIVEKIT_API_SECRET in the environment; `antiphon console --local`",
+        "llm='openai/gpt-4.1-mini' goes through LiveKit Inference, and LIVEKIT_API_KEY and "
+        "LIVEKIT_API_SECRET are not set in the environment; `antiphon console --local`",
     ),
     ("return", "the entry point has returned and started no session"),
     ("await asyncio.Event().wait()", "the entry point started no session within 300 s"),
@@ -256,18 +281,28 @@ def test_a_node_of_ones_own_is_not_missed(programs: Programs) -> None:
     assert "  note   " not in ran.out
 
 
+@pytest.mark.parametrize("options", [[], ["--local"]])
+def test_in_writing_no_engine_of_sound_is_missed(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise NodeUnavailable("it is not installed")
+
+    monkeypatch.setattr(stt, "available", missing)
+    monkeypatch.setattr(tts, "TTS", missing)
+    body = "session = AgentSession(stt='local/', llm='local/', tts='local/')\n"
+    body += "await session.start(Agent(instructions=''), room=ctx.room)"
+    ran = programs.console(programs.entry(body), "--text", "--fast", *options, stdin="hello\n")
+    assert ran.status == 0, ran.err
+    spoken = programs.console(programs.entry(body), "--wav", HELLO, "--fast", *options)
+    assert "it is not installed" in complaint(spoken)
+
+
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         cli.run(["--version"])
     assert left.value.code == 0
     assert capsys.readouterr().out == f"antiphon {__version__}\n"
-
-
-def test_commands_of_later_say_so(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["web", "program.py"]) == 1
-    there = "console, doctor, conformance, start, dev, connect, download-files"
-    said = f"antiphon: `web` is not there yet; there is: {there}\n"
-    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize(
