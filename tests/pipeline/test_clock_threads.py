@@ -74,7 +74,7 @@ def test_time_stands_still_while_a_thread_works_and_the_log_names_it_if_it_is_sl
 
     with when_the_clock_is_long_held(lambda: enough.put("done")):
         run_impatiently(main())
-    (message,) = caplog.messages
+    message = caplog.messages[0]  # on a busy machine it says so again
     assert message.startswith("clock held for 0.02 real seconds by ")
     assert "slow (test_clock_threads.py:" in message
 
