@@ -296,7 +296,7 @@ class Hearing:
     def _words(self, text: str, *, final: bool, language: str | None) -> None:
         conversation, text = self._conversation, whole(text)
         if conversation.realtime.detecting and not known(conversation.machine.text):
-            conversation.realtime.ears.words(Words(text), final=final)
+            conversation.realtime.ears.words.told(Words(text), final=final)
         else:
             conversation.transcribed(text, final=final, language=language)
             answers = conversation.speaking.invites_answer()

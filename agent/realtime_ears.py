@@ -1,8 +1,7 @@
-"""What the user says to a realtime model: turns told to the turn machine, words told to history.
+"""What a realtime model hears of the user, and which turns the turn machine is told of.
 
 Nobody but the model may hear the words. The turn machine is given a stand-in for them then: over a
-reply that is heard, of a voice that is too long for a cough, else of any. What the model makes of
-them comes late, and is written where the turn began.
+reply that is heard, of a voice that is too long for a cough, else of any.
 """
 
 from __future__ import annotations
@@ -12,34 +11,30 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from livekit.agents import llm
-
 from antiphon.pipeline import observations as o
 from antiphon.pipeline.turn_table import Floor
-from antiphon.realtime_link import LAST
-from antiphon.realtime_turns import HeardTurns, Words
+from antiphon.realtime_words import MOMENT, RealtimeWords
 from antiphon.unheard import known, recognised, stand_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from livekit import rtc
+    from livekit.agents import llm
 
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
     from antiphon.realtime import Realtime
     from antiphon.realtime_link import Link
 
-MOMENT: Final = 1e-6  # seconds that are none
 HELD: Final = 12_000  # frames that the model may hear later: two minutes or more
-TOLD: Final = "input_audio_transcription_completed"
 LASTS: Final = 0.5  # seconds of voice over a reply that are words and no cough, where nobody knows
 
 
 class RealtimeEars:
-    """Mutable state: the voice that is heard, or was heard last; the turns; the last one, until it
-    is answered; whether the application ends this one; the words that are not final, and whether
-    somebody waits for that; and what the model is to hear later."""
+    """Mutable state: the voice that is heard, or was heard last; the turns and their words; the
+    last one, until it is answered; whether the application ends this one; and what it is to hear
+    later."""
 
     def __init__(self, conversation: Conversation, seat: Realtime) -> None:
         self.turn: int | None = None  # committed, and not answered yet
@@ -50,16 +45,14 @@ class RealtimeEars:
         self._voice_at: float | None = None
         self._lasting: asyncio.TimerHandle | None = None
         self._news: asyncio.Handle | None = None  # of a voice
-        self._turns = HeardTurns()
+        self.words = RealtimeWords(conversation, seat)
+        self._turns = self.words.turns
         self._held: deque[rtc.AudioFrame] = deque(maxlen=HELD)
         self._by_hand = False
-        self._interim: Words | None = None
-        self._final: asyncio.Future[None] | None = None
         self.handlers: dict[str, Callable[..., None]] = {
             "input_speech_started": self._on_started,
             "input_speech_stopped": self._on_stopped,
-            TOLD: self._on_transcript,
-            "remote_item_added": self._on_item,
+            **self.words.handlers,
         }
 
     def note(self, seen: o.Observation) -> None:
@@ -178,115 +171,34 @@ class RealtimeEars:
         """Nobody but the model hears words."""
         return self._seat.link is not None and not recognised(self._conversation.agent)
 
-    def words(self, said: Words, *, final: bool) -> None:
-        """What the user said, from a model that ends turns by itself, or tells it later."""
-        talk = self._conversation
-        talk.transcribed(said.text, final=final, language=None, item=said.item)
-        talk.faults.understood()
-        self._interim = None if final else said
-        if final:
-            self._write(said, talk.agent)
-
     def left(self, link: Link, agent: Agent, *, detecting: bool) -> Coroutine[Any, Any, None]:
         """Others hear the user from now on. What that model has heard it may still tell, while this
-        is awaited: a turn that was not over is the next agent's to answer."""
-        talk, interim, unfinished = self._conversation, self._interim, self._turns.open
-        self._interim = None
+        is awaited."""
+        talk, leaver = self._conversation, self.words.leaver(link, agent)
         self._end_turn(link, detecting=detecting)
         self._turns.over(self._loop.time())
-
-        def take(said: Words) -> None:
-            if not unfinished or self._turns.knows(said.item):
-                self._write(said, agent)
-            else:
-                self._turns.worded(said.item)
-                self._tell()
-                talk.observe(o.Transcript(said.text, final=True))
-
-        def told(event: llm.InputTranscriptionCompleted) -> None:
-            nonlocal interim
-            if event.is_final:
-                interim = None
-                take(Words.told(event))
-
-        async def last() -> None:
-            await self._paid(link, agent, LAST)
-            link.session.off(TOLD, told)
-            if interim is not None:
-                take(interim)
-
-        if not recognised(agent):
-            link.session.on(TOLD, told)
         if detecting and self._voice_at is not None:
             self._voice_at = None
             talk.observe(o.VoiceStopped(self._loop.time()))
         if talk.machine.text and not known(talk.machine.text):
             talk.observe(o.Clear())
-        return last()
+        return self.words.last_of(leaver)
 
     def _end_turn(self, link: Link, *, detecting: bool) -> None:
         """Nothing more of the turn comes: whoever has heard it so far is to make words of it."""
         if self._turns.open and (self._voice_at is not None or not detecting):
             link.commit()
 
-    def _write(self, said: Words, agent: Agent) -> None:
-        """Put words into history, where their turn began; a model may tell them twice."""
-        talk, text, now = self._conversation, said.text.strip(), self._loop.time()
-        since = now - (talk.memory.wall() - said.at) if said.at else None
-        began = self._turns.worded(said.item, since)
-        self._tell()
-        told = agent._chat_ctx.get_by_id(said.item) if said.item is not None else None
-        if isinstance(told, llm.ChatMessage):
-            before = told.text_content or ""
-            if text and text != before:  # all of it, or more of it
-                told.content = [text if text.startswith(before) else f"{before} {text}"]
-                talk.written(told, None)
-            return
-        if not text:
-            return
-        message = talk.memory.user_message(text)
-        message.transcript_confidence = said.confidence
-        if said.item is not None:
-            message.id = said.item
-        if began is not None:
-            message.created_at = talk.memory.wall(began) - MOMENT  # before an answer of that moment
-            message.metrics["started_speaking_at"] = talk.memory.wall(began)
-        elif said.at:
-            message.created_at = min(said.at, message.created_at)
-        if self._seat.link is not None:
-            self._seat.link.known.add(message.id)
-        talk.write(message, agent)
-
-    def _tell(self) -> None:
-        """Whoever waits for words may look again."""
-        if self._final is not None and not self._final.done():
-            self._final.set_result(None)
-
-    def _owed(self, link: Link, agent: Agent) -> bool:
-        """Words may still come."""
-        if link.dead is not None or recognised(agent):
-            return False
-        tells = link.can.user_transcription
-        return self._interim is not None or (tells and self._turns.owes(self._loop.time()))
-
     async def last_words(self, timeout: float) -> None:
-        """Let the model finish the words of what it has heard, for so many seconds."""
-        if (link := self._seat.link) is not None:
-            self._end_turn(link, detecting=self._seat.detecting)
-            await self._paid(link, self._conversation.agent, timeout)
-
-    async def _paid(self, link: Link, agent: Agent, timeout: float) -> None:
-        ends = self._loop.time() + timeout
-        while self._owed(link, agent) and (left := ends - self._loop.time()) > 0:
-            self._final = self._loop.create_future()
-            await asyncio.wait([self._final], timeout=left)
+        """Let the models finish the words of what they have heard, for so many seconds."""
+        if self._seat.link is not None:
+            self._end_turn(self._seat.link, detecting=self._seat.detecting)
+        await self.words.last_words(timeout)
 
     def finish(self) -> None:
-        """Nobody listens any more: what is known of the last words is all of them."""
+        """Nobody listens any more."""
         self._silent()
-        interim, self._interim = self._interim, None
-        if interim is not None:
-            self._write(interim, self._conversation.agent)
+        self.words.finish()
         self.unannounced()
 
     # What the model reports.
@@ -335,16 +247,3 @@ class RealtimeEars:
         """What the last line owed comes no more, and a voice of which it told has ended."""
         self.ceases()
         self._turns.lost()
-
-    def _on_transcript(self, event: llm.InputTranscriptionCompleted) -> None:
-        if self._alone:
-            self.words(Words.told(event), final=event.is_final)
-
-    def _on_item(self, event: llm.RemoteItemAddedEvent) -> None:
-        item, link = event.item, self._seat.link
-        if link is None or not isinstance(item, llm.ChatMessage) or item.role != "user":
-            return
-        shown = any(isinstance(part, llm.ImageContent) for part in item.content)
-        if item.id not in link.known and not shown:
-            link.known.add(item.id)
-            self._turns.named(item.id, self._loop.time())

@@ -115,6 +115,27 @@ def test_words_that_a_model_owes_when_another_agent_takes_over_are_kept(agent: M
 
 
 @BOTH
+def test_a_close_at_any_moment_after_a_handover_keeps_the_words_of_who_has_left(
+    agent: Making,
+) -> None:
+    """Told by it after it has left, before the close or in the time the close gives."""
+
+    def hand_over(call: Call) -> None:
+        call.session.update_agent(agent(call))
+
+    for moment in [0.7, 1.2]:
+        for until in [moment + 0.05 + 0.1 * n for n in range(12)]:
+            call = hold(
+                user(0.2, 1.1, "zaza zeze", final=0.7),
+                at(moment, hand_over),
+                agent=late(agent, 0.3),
+                until=until,
+            )
+            assert set(call.text("user")) == set(call.caller.words), (moment, until)
+            assert not call.strays
+
+
+@BOTH
 @pytest.mark.parametrize("back", [False, True])
 def test_a_handover_at_any_moment_of_a_turn_leaves_nobody_speaking(
     agent: Making, back: bool
