@@ -8,6 +8,7 @@ callbacks run when the inbox is empty. One timer wakes the machine at its deadli
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, assert_never, cast
@@ -65,6 +66,9 @@ class Conversation(Stirring):
         self.session = session
         self.strays = strays
         self.options = self._options(agent)
+        self.recognisers = (
+            itertools.count()
+        )  # numbers, each for one that makes words of what is heard
         self.realtime = Realtime(self, scope)
         self.line = Line(self.observe, session.options.gap(agent))
         self.overlap = Overlap(self, scope)

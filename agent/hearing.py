@@ -104,7 +104,9 @@ class Hearing:
             self._recall.understood()  # or soon will be
         if self._agent.stt is not None or self._agent._overrides("stt_node"):
             FLUSHES.set(self._flushes)
-            self._recognising = self._scope.start("recognition", self._recognise(self._agent))
+            self._recognising = self._scope.start(
+                "recognition", self._recognise(self._agent, next(self._conversation.recognisers))
+            )
 
     def start_again(self) -> None:
         """The recogniser gives nothing: another one is given what this one has not understood."""
@@ -217,7 +219,7 @@ class Hearing:
             self._voice.set_result(None)
         self._conversation.observe(VoiceStarted(at, self._conversation.speaking.invites_answer()))
 
-    async def _recognise(self, agent: Agent) -> None:
+    async def _recognise(self, agent: Agent, number: int) -> None:
         """Run the node, again whenever it fails or ends while there is somebody to listen to."""
         settings = ModelSettings()
         told = again = False  # that it ends without a word, which is news once
@@ -226,7 +228,7 @@ class Hearing:
             gave, failure = False, cast("Exception | None", None)
             async with Scope("stt") as scope:
                 node = partial(agent.stt_node, audio, settings)
-                self._given = scope.pipe("node", self._read_words(node, scope), ahead=0)
+                self._given = scope.pipe("node", self._read_words(node, number, scope), ahead=0)
                 try:
                     async for _ in self._given:
                         gave, told = True, False
@@ -260,7 +262,7 @@ class Hearing:
         await asyncio.wait([self._voice], timeout=REFUSED)
 
     async def _read_words(
-        self, node: Callable[[], object], scope: Scope
+        self, node: Callable[[], object], number: int, scope: Scope
     ) -> AsyncGenerator[None, None]:
         """Runs in the node's leaf task, so that words wait for no other; gives one item, when the
         first words came. Words of a node that would not stop when it was told to are nobody's."""
@@ -272,20 +274,20 @@ class Hearing:
                     return
                 if isinstance(event, str) or event.type not in UNCERTAIN:
                     self._conversation.faults.recovered("stt")
-                self._on_speech(event)
+                self._on_speech(event, number)
                 if not gave:
                     gave = True
                     yield
         finally:
             await closed(events)
 
-    def _on_speech(self, event: stt.SpeechEvent | str) -> None:
+    def _on_speech(self, event: stt.SpeechEvent | str, number: int) -> None:
         if isinstance(event, str):
-            self._words(event, final=True, language=None)
+            self._words(event, number, final=True, language=None)
         elif event.type is EventType.FINAL_TRANSCRIPT:
-            self._words(_text(event), final=True, language=_language(event))
+            self._words(_text(event), number, final=True, language=_language(event))
         elif event.type in (EventType.INTERIM_TRANSCRIPT, EventType.PREFLIGHT_TRANSCRIPT):
-            self._words(_text(event), final=False, language=_language(event))
+            self._words(_text(event), number, final=False, language=_language(event))
         elif not self._detecting.alive and event.type is EventType.START_OF_SPEECH:
             self._voice_started(asyncio.get_running_loop().time())
         elif event.type is EventType.END_OF_SPEECH and (
@@ -293,14 +295,14 @@ class Hearing:
         ):
             self._conversation.observe(VoiceStopped(asyncio.get_running_loop().time()))
 
-    def _words(self, text: str, *, final: bool, language: str | None) -> None:
+    def _words(self, text: str, number: int, *, final: bool, language: str | None) -> None:
         conversation, text = self._conversation, whole(text)
         if conversation.realtime.detecting and not known(conversation.machine.text):
             conversation.realtime.ears.words.told(Words(text), final=final)
         else:
             conversation.transcribed(text, final=final, language=language)
             answers = conversation.speaking.invites_answer()
-            conversation.observe(Transcript(text, final, language, answers))
+            conversation.observe(Transcript(text, final, language, answers, number))
         if final:
             self._recall.understood()
         if final and self._final is not None and not self._final.done():

@@ -124,6 +124,7 @@ class Realtime:
             self._failed(error)
             self._conversation.session.end(CloseReason.ERROR, error)
             return
+        self.ears.words.number = next(self._conversation.recognisers)
         for name, handler in self._handlers.items():
             self.link.session.on(cast("Any", name), handler)
         self.link.session.on("metrics_collected", self._on_metrics)

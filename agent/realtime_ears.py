@@ -124,7 +124,8 @@ class RealtimeEars:
 
     def _hear(self, *, final: bool) -> None:
         """There are words, and only the model knows which."""
-        self._conversation.observe(o.Transcript(stand_in(self._number), final))
+        said, number = stand_in(self._number), self.words.number
+        self._conversation.observe(o.Transcript(said, final, recogniser=number))
 
     def ceases(self) -> None:
         """The voice that the model has told of is over, whether or not it says so."""

@@ -35,6 +35,7 @@ class RealtimeWords:
 
     def __init__(self, conversation: Conversation, seat: Realtime) -> None:
         self.turns = HeardTurns()
+        self.number = 0  # of the recogniser that the model is
         self._conversation = conversation
         self._seat = seat
         self._loop = asyncio.get_running_loop()
@@ -171,6 +172,7 @@ class Leaver:
         self.interim = interim
         self._words = words
         self._conversation = conversation
+        self._number = words.number
         self._unfinished = words.turns.open
         if not recognised(agent):
             link.session.on(TOLD, self._told)
@@ -188,7 +190,7 @@ class Leaver:
         else:
             words.turns.worded(said.item)
             words.tell()
-            self._conversation.observe(o.Transcript(said.text, final=True))
+            self._conversation.observe(o.Transcript(said.text, final=True, recogniser=self._number))
 
     def ends(self) -> None:
         """What it has told is all that is known of its words."""

@@ -105,7 +105,7 @@ class Evidence:
 
     def hear(self, seen: Transcript, now: float, rules: Rules, user: User) -> bool:
         """Take a transcript; False when it is no news."""
-        if not self.words.hear(seen.text, final=seen.final):
+        if not self.words.hear(seen.text, final=seen.final, recogniser=seen.recogniser):
             return False
         if user is User.QUIET and now > self.last_voice + 2 * rules.transcript_timeout:
             self.voice_since = None  # too late to be that voice's words: the detector missed some
@@ -147,7 +147,7 @@ class Evidence:
             return False
         if self.answers or self.judged or not self.text:
             return bool(self.text)
-        more = voiced and bool(self.words.interim)
+        more = voiced and self.words.interim
         return counts(self.text, rules.min_words, self.language, unfinished=more)
 
     def lasts_at(self, rules: Rules) -> float | None:

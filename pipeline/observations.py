@@ -56,12 +56,14 @@ class VoiceFaded:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """What the recogniser makes of the user's words since its last final one."""
+    """What a recogniser makes of the user's words since its last final one. One that was replaced
+    may tell late what was said before anything that the next `recogniser` hears."""
 
     text: str
     final: bool
     language: str | None = None
     answers: bool = False  # as in VoiceStarted, for words that come without a voice
+    recogniser: int = 0
 
 
 @dataclass(frozen=True, slots=True)

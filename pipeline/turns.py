@@ -63,7 +63,7 @@ class Turns:
     def unfinished(self) -> bool:
         """The user is speaking, or has said words whose final transcript is still to come."""
         going_on = self.user in (User.VOICED, User.ENDING)
-        return going_on or bool(self._evidence.words.interim)
+        return going_on or self._evidence.words.interim
 
     @property
     def awaited(self) -> bool:

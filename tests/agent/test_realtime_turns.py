@@ -115,13 +115,16 @@ def test_words_that_a_model_owes_when_another_agent_takes_over_are_kept(agent: M
 
 
 @BOTH
+@pytest.mark.parametrize("other", ["pipeline", "realtime"])
 def test_a_close_at_any_moment_after_a_handover_keeps_the_words_of_who_has_left(
-    agent: Making,
+    agent: Making, other: str
 ) -> None:
     """Told by it after it has left, before the close or in the time the close gives."""
 
     def hand_over(call: Call) -> None:
-        call.session.update_agent(agent(call))
+        call.session.update_agent(
+            agent(call) if other == "realtime" else Plain(call.caller, call.voice)
+        )
 
     for moment in [0.7, 1.2]:
         for until in [moment + 0.05 + 0.1 * n for n in range(12)]:

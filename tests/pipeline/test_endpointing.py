@@ -86,3 +86,24 @@ def test_an_interim_that_says_the_same_is_no_news() -> None:
     assert not said.hear("one", final=False), "it was handed on"
     assert said.hear("one two", final=False)
     assert said.text == "two"
+
+
+def test_a_recogniser_that_was_replaced_revises_its_own_words_and_no_others() -> None:
+    said = Utterance()
+    said.hear("one too", final=False, recogniser=1)
+    said.hear("three", final=False, recogniser=2)
+    assert said.text == "one too three"
+    said.hear("three", final=True, recogniser=2)
+    assert not said.settled
+    said.hear("one two", final=True, recogniser=1)
+    assert (said.text, said.settled) == ("one two three", True)
+
+
+def test_a_recogniser_that_was_replaced_may_repeat_late_what_was_handed_on() -> None:
+    said = Utterance()
+    said.hear("one", final=False, recogniser=1)
+    said.hear("two", final=True, recogniser=2)
+    said.hand_on()
+    said.hear("one", final=True, recogniser=1)
+    said.hear("three", final=True, recogniser=2)
+    assert said.text == "three"
