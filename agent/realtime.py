@@ -17,7 +17,8 @@ from livekit.agents import CloseReason, ErrorEvent, llm
 
 from antiphon.options import listener
 from antiphon.realtime_ears import RealtimeEars
-from antiphon.realtime_link import LAST, LIMIT, Link
+from antiphon.realtime_errands import LIMIT
+from antiphon.realtime_link import LAST, Link
 from antiphon.realtime_mouth import RealtimeMouth
 from antiphon.unheard import recognised
 

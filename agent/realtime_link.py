@@ -1,14 +1,12 @@
 """The line to a realtime model: one session of its, what it was told, and what it is told next.
 
-Everything that waits for the server (instructions, tools, the conversation) is done in one task,
-one thing after the other; who is about to ask for a reply waits for what stands before it. What
-the plugin does wrong is reported and goes no further.
+Who is about to ask for a reply waits for what the model is to be told before it (instructions,
+tools, the conversation). What the plugin does wrong is reported and goes no further.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -16,7 +14,7 @@ from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 
 from antiphon.hooks import outcome
 from antiphon.pipeline.errors import NodeError, NodeTimeout
-from antiphon.pipeline.streams import Scope, Stream
+from antiphon.realtime_errands import Errands
 from antiphon.realtime_retold import Retold, bare
 
 if TYPE_CHECKING:
@@ -24,9 +22,8 @@ if TYPE_CHECKING:
 
     from livekit import rtc
 
-logger = logging.getLogger("antiphon.realtime")
+    from antiphon.pipeline.streams import Scope
 
-LIMIT: Final = 10.0  # seconds for anything that the server has to answer
 PATIENCE: Final = 9.0  # seconds that a reply may take to begin; plugins give up after ten
 LAST: Final = 2.0  # seconds that a session has to close, or to tell a conversation again
 
@@ -51,7 +48,7 @@ class Wish:
 
 class Link:
     """Mutable state: what the model was told; the items of history that it has, by their ids, and
-    calls that it made; what is to be done; and the error that ended it."""
+    calls that it made; and the error that ended it."""
 
     def __init__(
         self,
@@ -69,19 +66,17 @@ class Link:
         self._calls: set[str] = set()
         self._scope = scope
         self._failed = failed
-        self._jobs: Stream[tuple[str, Callable[[], Awaitable[None]], asyncio.Future[None]]]
-        self._jobs = Stream(10**6, name="realtime")
         self._closing: asyncio.Task[Exception | None] | None = None
-        self._open: list[asyncio.Future[None]] = []
+        connects = isinstance(model, llm.DuplexRealtimeAdapter)
         # Before the tasks of the plugin, which may connect with what it knows then, for good.
-        self._beginning = scope.start("realtime beginning", self._begin())
+        self._errands = Errands(scope, self._erred, self._all_told if connects else None)
         try:
             self.session: llm.RealtimeSession[Any] = model.session(turn_detection_disabled=disabled)
         except BaseException:
-            self._beginning.cancel()
+            self._errands.close()
             raise
+        self._errands.start()
         self.retold = Retold(self)
-        self._working = scope.start("realtime", self._work())
 
     @property
     def can(self) -> llm.RealtimeCapabilities:
@@ -146,56 +141,16 @@ class Link:
 
     def later(self, what: str, do: Callable[[], Awaitable[None]]) -> asyncio.Future[None]:
         """Do that when what stands before it is done; the future has no error."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._jobs.ended:
-            done.set_result(None)
-        else:
-            self._open.append(done)
-            self._jobs.put_nowait((what, do, done))
-        return done
+        return self._errands.later(what, do)
 
-    async def _begin(self) -> None:
-        """What the model is told in the moment in which it sits down, without a pause."""
-        while self._jobs.waiting:
-            what, do, done = self._jobs.take_nowait()
-            try:
-                self._judge(what, await outcome(do()))
-            finally:
-                self._settle(done)
-        if isinstance(self.model, llm.DuplexRealtimeAdapter):
-            # Such a model connects when it is said to know all, and LiveKit has no other name for
-            # that; every realtime session has this method.
-            self._judge("beginning", await outcome(self.session._update_session()))
+    async def _all_told(self) -> None:
+        """A duplex model connects when it is said to know all, and LiveKit has no other name for
+        that; every realtime session has this method."""
+        await self.session._update_session()
 
-    async def _work(self) -> None:
-        await self._within("beginning", self._beginning)
-        async for what, do, done in self._jobs:
-            task = self._scope.start(what, outcome(do()))
-            await self._within(what, task)
-            if task.done() and not task.cancelled():
-                self._judge(what, task.result())
-            self._settle(done)
-
-    async def _within(self, what: str, task: asyncio.Task[Any]) -> None:
-        """Wait for it, but not for ever."""
-        await asyncio.wait([task], timeout=LIMIT)
-        if not task.done():
-            task.cancel()
-            self._judge(what, NodeTimeout.after(f"realtime {what}", LIMIT))
-
-    def _judge(self, what: str, error: Exception | None) -> None:
-        if isinstance(error, llm.RealtimeError):  # it may have taken it all the same
-            logger.warning("the realtime model did not confirm its %s: %s", what, error)
-        elif error is not None and self.dead is None:
+    def _erred(self, error: Exception) -> None:
+        if self.dead is None:
             self._failed(error)
-
-    def _settle(self, *done: asyncio.Future[None]) -> None:
-        """Nobody need wait for those any more."""
-        for each in done:
-            if each in self._open:
-                self._open.remove(each)
-            if not each.done():
-                each.set_result(None)
 
     def told(self, instructions: str) -> None:
         if instructions != self.instructions:
@@ -331,9 +286,6 @@ class Link:
     def close(self) -> asyncio.Task[Exception | None]:
         """End the session; the task has no error to raise."""
         if self._closing is None:
-            self._jobs.close()
-            self._beginning.cancel()
-            self._working.cancel()
-            self._settle(*self._open)
+            self._errands.close()
             self._closing = self._scope.start("realtime close", outcome(self.session.aclose()))
         return self._closing

@@ -18,7 +18,8 @@ from antiphon.memory import rendered
 from antiphon.pipeline.errors import NodeTimeout, UsageError
 from antiphon.pipeline.observations import Kind
 from antiphon.pipeline.reply import SPEAKING
-from antiphon.realtime_link import LIMIT, Link, Wish
+from antiphon.realtime_errands import LIMIT
+from antiphon.realtime_link import Link, Wish
 from antiphon.realtime_reply import RealtimeReply
 
 if TYPE_CHECKING:
