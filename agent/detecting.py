@@ -95,9 +95,7 @@ class Detecting:
             if isinstance(voice, Inline):
                 self._take = voice.detector().edges
             else:
-                stream = voice.stream()
-                self._take = stream.push_frame
-                self._reading = self._scope.start("vad", self._read(stream))
+                self._reading = self._scope.start("vad", self._read(voice))
         except Exception as error:
             self._died(error)
 
@@ -110,11 +108,15 @@ class Detecting:
             self._reading.cancel()
         self._reading = None
 
-    async def _read(self, stream: vad.VADStream) -> None:
+    async def _read(self, voice: vad.VAD) -> None:
+        """Opens the stream too: a task that is cancelled before its first step closes nothing."""
         error: Exception = NodeError("the detector of speech has ended")
         here = asyncio.current_task()
         try:
+            stream = voice.stream()
             try:
+                if self._reading is here:
+                    self._take = stream.push_frame
                 async for event in stream:
                     if self._reading is here:
                         self._edge(event)

@@ -9,7 +9,10 @@ import pytest
 from livekit import rtc
 from livekit.agents import io, vad
 
+from antiphon.detecting import Detecting
 from antiphon.nodes.stt import FLUSHES
+from antiphon.pipeline import clock
+from antiphon.pipeline.streams import Scope
 from tests.scripted import Call, Plain, at, hold, user
 
 if TYPE_CHECKING:
@@ -104,6 +107,17 @@ def test_a_detector_that_dies_is_told_once_and_started_again(detector: Dying, wh
     gaps = {round(b - a, 6) for a, b in zip(detector.began, detector.began[1:], strict=False)}
     assert all(0.5 <= gap <= 0.5 + FRAME for gap in gaps)
     assert call.text("user") == ["zaza", "zeze"]
+
+
+def test_a_detector_that_is_replaced_in_the_moment_in_which_it_was_opened_leaves_nothing() -> None:
+    async def replaced() -> None:
+        async with Scope("ears") as scope:
+            detecting = Detecting(scope, pytest.fail, print)
+            detecting.open(Dying(0))
+            detecting.open(None)
+            await asyncio.sleep(1.0)
+
+    clock.run(replaced(), strict=True)
 
 
 def test_while_the_detector_is_dead_words_still_arrive_and_are_answered() -> None:
