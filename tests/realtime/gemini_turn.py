@@ -41,7 +41,7 @@ class Turn:
         self._audio = "AUDIO" in session.connection.config["generationConfig"].get(
             "responseModalities", ["AUDIO"]
         )
-        self._task: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
         now = asyncio.get_running_loop().time()
         asked, tools = list(session.said), list(session.tools())
         self.made = Made(Answer(), asked, session.instructions, tools, now)
@@ -49,14 +49,8 @@ class Turn:
         model.made.append(self.made)
         self.made.answer = model.take(self.made)
 
-    async def run(self) -> None:
-        self._task = asyncio.ensure_future(self._speak())
-        try:
-            await asyncio.wait([self._task])
-        finally:
-            self._task.cancel()
-        if not self._task.cancelled():
-            self._task.result()
+    def begin(self) -> None:
+        self._task = self.session.start(self._speak())
 
     async def stop(self) -> None:
         """It is interrupted: what was sent stays in the history here."""
@@ -86,7 +80,7 @@ class Turn:
         if answer.fault == "stall":
             await asyncio.sleep(10_000)
         if answer.fault == "cut":
-            session.lose()
+            session.model.lose()
             return
         if answer.fault == "failed":
             await session.give_up()

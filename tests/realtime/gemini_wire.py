@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import re
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from tests.realtime.dialects import KEY
 from tests.realtime.gemini_turn import Turn
 from tests.realtime.sound import Detector, Samples
+from tests.realtime.wire import Connected, Speaks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,48 +36,41 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
-class Gemini:
+class Gemini(Speaks):
     """The protocol. A conversation can be taken up again by its handle."""
 
     model: Model
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
+    def refuses(self, request: web.Request) -> str:
         known = request.headers.get("x-goog-api-key") == KEY
-        if not PATH.fullmatch(request.path) or not known:
-            self.model.wrong.append(f"{request.path}: {request.headers}")
-            return web.Response(status=401)
-        socket = web.WebSocketResponse(max_msg_size=2**24)
-        await socket.prepare(request)
-        session = Session(self.model, socket, self.model.opened(request, socket))
-        try:
-            await session.run()
-        except Refused as error:
-            self.model.wrong.append(str(error))
-            await socket.close(code=BAD, message=b"Request contains an invalid argument")
-        finally:
-            self.model.ended(socket, session.connection, socket.close_code)
-            session.end()
-        return socket
+        fine = PATH.fullmatch(request.path) and known
+        return "" if fine else f"{request.path}: {request.headers}"
+
+    def session(self, socket: web.WebSocketResponse, connection: Connection) -> Session:
+        return Session(self.model, socket, connection)
 
 
-class Session:
+class Session(Connected):
     """One connection: the conversation, the user's turn, the model's turn."""
 
     def __init__(self, model: Model, socket: web.WebSocketResponse, connection: Connection) -> None:
-        self.model = model
-        self.connection = connection
+        super().__init__(model, socket, connection)
         self.types: Any = import_module("google.genai.types")
         self.said: list[tuple[str, str]] = []
         self.calls: dict[str, str] = {}  # not answered yet: id, name
         self.turn: Turn | None = None
         self.resumes = False
-        self._socket = socket
-        self._numbers = itertools.count(1)
         self._detector: Detector | None = None
         self._sound: list[Samples] = []
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
+        try:
+            await self._read()
+        except Refused as error:
+            self.model.wrong.append(str(error))
+            await self._socket.close(code=BAD, message=b"Request contains an invalid argument")
+
+    async def _read(self) -> None:
         async for message in self._socket:
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 continue
@@ -98,15 +91,6 @@ class Session:
         except ValidationError as error:
             raise Refused(str(error)) from None
 
-    def end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-
-    def start(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def send(self, **fields: Any) -> None:
         message = self.types.LiveServerMessage.model_validate(fields)
         await self.raw(message.model_dump(mode="json", by_alias=True, exclude_unset=True))
@@ -117,12 +101,6 @@ class Session:
 
     async def content(self, **fields: Any) -> None:
         await self.send(server_content=fields)
-
-    def name(self, kind: str) -> str:
-        return f"{kind}_{len(self.model.connections)}_{next(self._numbers)}"
-
-    def lose(self) -> None:
-        self.model.lose()
 
     async def give_up(self) -> None:
         """Something went wrong in the provider's place."""
@@ -208,7 +186,7 @@ class Session:
 
     def respond(self, heard: str) -> None:
         self.turn = Turn(self, heard)
-        self.start(self.turn.run())
+        self.turn.begin()
 
     async def interrupt(self) -> None:
         """The user has begun to speak, or the client says something."""

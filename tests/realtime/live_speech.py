@@ -104,7 +104,7 @@ class Speech:
             return
         self._made = None
         if made.answer.fault == "cut":
-            self._session.lose()
+            self._session.model.lose()
             return
         made.over = True
         self._over(made)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
 import json
 from contextlib import suppress
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from tests.realtime.events import Wrong, unknown
 from tests.realtime.live_speech import Speech
 from tests.realtime.script import Answer, Made
 from tests.realtime.sound import OUT_RATE, Detector, Samples
+from tests.realtime.wire import Connected, Speaks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,51 +52,36 @@ USED: Final = {"input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
 
 
 @dataclass(slots=True)
-class Live:
+class Live(Speaks):
     """The protocol; `dialect` is where it is spoken."""
 
     model: Model
     dialect: Dialect = LIVE
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        if why := self.dialect.refuses(request):
-            self.model.wrong.append(why)
-            return web.Response(status=401, text=why)
-        socket = web.WebSocketResponse(max_msg_size=2**24)
-        await socket.prepare(request)
-        session = Session(self.model, socket, self.model.opened(request, socket))
-        try:
-            await session.run()
-        finally:
-            self.model.ended(socket, session.connection, socket.close_code)
-            session.end()
-        return socket
+    def refuses(self, request: web.Request) -> str:
+        return self.dialect.refuses(request)
+
+    def session(self, socket: web.WebSocketResponse, connection: Connection) -> Session:
+        return Session(self.model, socket, connection)
 
 
-class Session:
+class Session(Connected):
     """One connection: what was said, what is being heard, what is being said."""
 
     def __init__(self, model: Model, socket: web.WebSocketResponse, connection: Connection) -> None:
-        self.model = model
-        self.connection = connection
+        super().__init__(model, socket, connection)
         self.said: list[tuple[str, str]] = []
         self.speech = Speech(self)
-        self._socket = socket
-        self._numbers = itertools.count(1)
         self._started: float | None = None
         self._detector = Detector(OUT_RATE, model.silence)
         self._sound: list[Samples] = []
         self._calls: dict[str, bool] = {}  # of tools: has it an answer?
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def now(self) -> float:
         """Milliseconds of the session."""
         assert self._started is not None
         return (asyncio.get_running_loop().time() - self._started) * 1000
-
-    def name(self, kind: str) -> str:
-        return f"{kind}_{len(self.model.connections)}_{next(self._numbers)}"
 
     async def run(self) -> None:
         async for message in self._socket:
@@ -125,15 +110,6 @@ class Session:
         if more := list(unknown(found, kind)):
             raise Wrong(f"Unknown parameters: {more}", "unknown_parameter")
 
-    def end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-
-    def start(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def send(self, kind: str, **fields: Any) -> None:
         event = SERVER[kind].model_validate({"type": kind, **fields})
         more = list(unknown(event, kind))
@@ -141,9 +117,6 @@ class Session:
         if not self._socket.closed:
             with suppress(ConnectionError):
                 await self._socket.send_str(json.dumps({"type": kind, **fields}))
-
-    def lose(self) -> None:
-        self.model.lose()
 
     # The client.
 

@@ -48,23 +48,14 @@ class Response:
         )
         self.made.notes["asked"] = asked
         self._text = config["output_modalities"] == ["text"]
-        self._task: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def begin(self, forced: str | None) -> None:
         """What the script says, or a text that the client wants to have said."""
         model = self.session.model
         model.made.append(self.made)
         self.made.answer = model.take(self.made) if forced is None else Answer(forced)
-        self.session.start(self._run())
-
-    async def _run(self) -> None:
-        self._task = asyncio.ensure_future(self._speak())
-        try:
-            await asyncio.wait([self._task])
-        finally:
-            self._task.cancel()
-        if not self._task.cancelled():
-            self._task.result()
+        self._task = self.session.start(self._speak())
 
     async def _speak(self) -> None:
         answer = self.made.answer
@@ -82,7 +73,7 @@ class Response:
         if answer.fault == "stall":
             await asyncio.sleep(10_000)
         if answer.fault == "cut":
-            self.session.drop()
+            self.session.model.lose()
             return
         for name, arguments in answer.calls:
             await self._call(name, json.dumps(arguments))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -16,6 +15,7 @@ from tests.realtime import dialects, events
 from tests.realtime.events import Wrong
 from tests.realtime.openai_response import Response
 from tests.realtime.sound import OUT_RATE, Detector, Samples
+from tests.realtime.wire import Connected, Speaks
 
 if TYPE_CHECKING:
     from tests.realtime.dialects import Dialect
@@ -26,44 +26,32 @@ DEFAULT: Final = {"type": "realtime", "output_modalities": ["audio"], "instructi
 
 
 @dataclass(slots=True)
-class OpenAI:
+class OpenAI(Speaks):
     """The protocol; `dialect` is another provider's way of speaking it."""
 
     model: Model
     dialect: Dialect = field(default_factory=lambda: dialects.OPENAI)
 
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        if why := self.dialect.refuses(request):
-            self.model.wrong.append(why)
-            return web.Response(status=401, text=why)
-        socket = web.WebSocketResponse(max_msg_size=2**24)
-        await socket.prepare(request)
-        session = Session(self, socket, self.model.opened(request, socket))
-        try:
-            await session.run()
-        finally:
-            self.model.ended(socket, session.connection, socket.close_code)
-            session.end()
-        return socket
+    def refuses(self, request: web.Request) -> str:
+        return self.dialect.refuses(request)
+
+    def session(self, socket: web.WebSocketResponse, connection: Connection) -> Session:
+        return Session(self, socket, connection)
 
 
-class Session:
+class Session(Connected):
     """One connection: its conversation, its input buffer, and the response that is being made."""
 
     def __init__(
         self, speaks: OpenAI, socket: web.WebSocketResponse, connection: Connection
     ) -> None:
+        super().__init__(speaks.model, socket, connection)
         self.speaks = speaks
-        self.model = speaks.model
-        self.connection = connection
         self.items: list[dict[str, Any]] = []
         self.response: Response | None = None
-        self._socket = socket
-        self._numbers = itertools.count(1)
         self._buffer: list[Samples] = []
         self._turn = ""  # the item that the voice being heard will become
         self._detector: Detector | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def config(self) -> dict[str, Any]:
@@ -87,10 +75,6 @@ class Session:
             except Wrong as wrong:
                 await self.refuse(wrong, str(event.get("event_id") or wrong.event_id))
 
-    def end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-
     async def send(self, kind: str, more: dict[str, Any] | None = None, **fields: Any) -> None:
         """An event; `more` is what some servers add to what the types have."""
         event = events.written(kind, event_id=self.name("event"), **fields)
@@ -112,21 +96,9 @@ class Session:
             self.model.wrong.append(f"{wrong.code}: {wrong}")
         await self.send("error", error=error)
 
-    def name(self, kind: str) -> str:
-        """A new id, as no other connection has it."""
-        return f"{kind}_{len(self.model.connections)}_{next(self._numbers)}"
-
     @property
     def now(self) -> float:
         return asyncio.get_running_loop().time()
-
-    def start(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    def drop(self) -> None:
-        self.model.lose()
 
     # The session.
 

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from tests.realtime.dialects import Dialect
-    from tests.realtime.script import Model, Speaks
+    from tests.realtime.script import Model
+    from tests.realtime.wire import Speaks
 
 
 @dataclass(frozen=True, slots=True)

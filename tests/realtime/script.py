@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -15,6 +15,8 @@ from tests.realtime.sound import OUT_RATE, Lines, Numbered
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, Iterator
+
+    from tests.realtime.wire import Speaks
 
 WORDS: Final = "one two three four five six seven eight nine ten".split()
 
@@ -68,7 +70,6 @@ class Connection:
     opened: float
     config: dict[str, Any] = field(default_factory=dict)  # as the client last set it
     closed: float | None = None
-    by_client: bool = False
 
 
 Script = Callable[[Made], Answer]
@@ -120,10 +121,9 @@ class Model:
         self.connections.append(Connection(asyncio.get_running_loop().time()))
         return self.connections[-1]
 
-    def ended(self, socket: web.WebSocketResponse, connection: Connection, code: object) -> None:
+    def ended(self, socket: web.WebSocketResponse, connection: Connection) -> None:
         del self._open[socket]
         connection.closed = asyncio.get_running_loop().time()
-        connection.by_client = code in (1000, 1001)
 
     def lose(self) -> None:
         """Every connection is lost, as when a cable is pulled."""
@@ -151,14 +151,6 @@ class Model:
     def asked(self, kind: str) -> int:
         """How often a message of that kind came."""
         return sum(found == kind for _, found in self.came)
-
-
-class Speaks(Protocol):
-    """A protocol over WebSockets, with a model behind it."""
-
-    model: Model
-
-    async def serve(self, request: web.Request) -> web.StreamResponse: ...
 
 
 @asynccontextmanager
