@@ -13,6 +13,7 @@ from livekit.agents.stt import SpeechData, SpeechEvent, SpeechEventType
 
 from antiphon import Agent, AgentSession, ChatContext, function_tool
 from antiphon.conformance import gateway
+from antiphon.conformance.checks import SECOND, Waiter
 from antiphon.simulate import ScriptedLLM, ScriptedSTT, ScriptedVAD, listens, pauses, says
 from tests.realtime.dialects import INFERENCE as GATEWAY
 from tests.realtime.openai_wire import OpenAI
@@ -20,7 +21,7 @@ from tests.realtime.rows import CLIENTS, INFERENCE, OPENAI, Row
 from tests.realtime.script import Answer, Model
 from tests.realtime.sound import OUT_RATE, Detector
 from tests.realtime.talking import talking
-from tests.realtime.test_conversations import FIRST, SECOND, Waiter
+from tests.realtime.test_conversations import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable

@@ -8,11 +8,12 @@ import pytest
 
 from antiphon import Agent, AgentSession, function_tool
 from antiphon.conformance import gateway
+from antiphon.conformance.checks import SECOND, Waiter
 from antiphon.simulate import ScriptedTTS, ScriptedVAD, coughs, interrupts, listens, pauses, says
 from tests.realtime.rows import CLIENTS, GEMINI, INFERENCE, OPENAI, XAI, Row
 from tests.realtime.script import Answer, Made, Model
 from tests.realtime.talking import Talk, talking
-from tests.realtime.test_conversations import FIRST, SECOND, Waiter
+from tests.realtime.test_conversations import FIRST, two_turns
 
 EVERY = pytest.mark.parametrize("row", CLIENTS, ids=str)
 
@@ -70,16 +71,7 @@ async def test_the_session_ends_turns_where_it_is_to() -> None:
     given = {"turn_detection": None}
     model = Model(FIRST, SECOND)
     async with talking(OPENAI, model, given=given, vad=ScriptedVAD()) as talk:
-        await talk.play(says("a table for four please"))
-        await talk.play(says("thank you"))
-    assert talk.call.said("agent") == [FIRST, SECOND]
-    assert talk.history() == [
-        ("user", "a table for four please"),
-        ("assistant", FIRST),
-        ("user", "thank you"),
-        ("assistant", SECOND),
-    ]
-    assert talk.made[1].asked == talk.history()[:3]
+        await two_turns(talk)
     assert talk.model.asked("input_audio_buffer.commit") == 2
     assert talk.model.asked("response.create") == 2
 
@@ -130,26 +122,28 @@ async def test_xai_says_a_given_text_itself() -> None:
     assert talk.call.said("agent") == ["Good day to you.", SECOND]
 
 
+class Second(Agent):
+    def __init__(self) -> None:
+        super().__init__(instructions="You are the second.")
+
+    @function_tool
+    async def pay(self) -> str:
+        """Pay."""
+        return "paid"
+
+
+class First(Agent):
+    def __init__(self) -> None:
+        super().__init__(instructions="You are the first.")
+
+    @function_tool
+    async def hand_over(self) -> tuple[Agent, str]:
+        """Hand over."""
+        return Second(), "handed over"
+
+
 @EVERY
 async def test_another_agent_takes_over_with_what_it_is_told(row: Row) -> None:
-    class Second(Agent):
-        def __init__(self) -> None:
-            super().__init__(instructions="You are the second.")
-
-        @function_tool
-        async def pay(self) -> str:
-            """Pay."""
-            return "paid"
-
-    class First(Agent):
-        def __init__(self) -> None:
-            super().__init__(instructions="You are the first.")
-
-        @function_tool
-        async def hand_over(self) -> tuple[Agent, str]:
-            """Hand over."""
-            return Second(), "handed over"
-
     answers = Answer(calls=(("hand_over", {}),)), FIRST, SECOND
     async with talking(row, Model(*answers), agent=First()) as talk:
         await talk.call.play(says("the other please"), pauses(5.0), listens(gap=1.0))

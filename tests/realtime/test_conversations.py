@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from antiphon import Agent, function_tool
+from antiphon.conformance.checks import SECOND, Waiter
 from antiphon.simulate import interrupts, says
 from tests.realtime.rows import ROWS, Row
 from tests.realtime.script import Answer, Model
-from tests.realtime.talking import talking
+from tests.realtime.talking import Talk, talking
 
 EVERY = pytest.mark.parametrize("row", ROWS, ids=str)
 
 FIRST = "Of course. There is a table for four at eight."
-SECOND = "You are welcome. See you on Friday."
 
 
-@EVERY
-async def test_what_a_model_says_is_heard(row: Row) -> None:
-    async with talking(row, Model(FIRST, SECOND)) as talk:
-        await talk.play(says("a table for four please"))
-        await talk.play(says("thank you"))
+async def two_turns(talk: Talk) -> None:
+    """What is said on both sides is heard, is in history, and is what the model is asked with."""
+    await talk.play(says("a table for four please"))
+    await talk.play(says("thank you"))
     assert talk.call.said("agent") == [FIRST, SECOND]
     assert talk.call.said("user") == ["a table for four please", "thank you"]
     assert talk.history() == [
@@ -30,24 +28,13 @@ async def test_what_a_model_says_is_heard(row: Row) -> None:
         ("assistant", SECOND),
     ]
     assert talk.made[1].asked == talk.history()[:3]
+
+
+@EVERY
+async def test_what_a_model_says_is_heard(row: Row) -> None:
+    async with talking(row, Model(FIRST, SECOND)) as talk:
+        await two_turns(talk)
     assert "Be brief." in talk.made[0].instructions
-
-
-class Waiter(Agent):
-    def __init__(self) -> None:
-        super().__init__(instructions="Book tables.")
-        self.booked: list[tuple[str, int]] = []
-
-    @function_tool
-    async def book(self, day: str, people: int) -> str:
-        """Book a table.
-
-        Args:
-            day: the day of the week
-            people: how many come
-        """
-        self.booked.append((day, people))
-        return f"booked for {people} on {day}"
 
 
 @EVERY

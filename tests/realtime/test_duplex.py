@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from antiphon import Agent, AgentSession, Price, function_tool
+from antiphon import AgentSession, Price
 from antiphon.conformance import gateway
+from antiphon.conformance.checks import SECOND, Waiter
 from antiphon.simulate import interrupts, listens, pauses, says
 from tests.realtime.rows import GPT_LIVE, INFERENCE_LIVE, Row
 from tests.realtime.script import Answer, Model
 from tests.realtime.talking import talking
-from tests.realtime.test_conversations import FIRST, SECOND, Waiter
+from tests.realtime.test_at_length import First
+from tests.realtime.test_conversations import FIRST, two_turns
 from tests.realtime.test_faults import LONG
 
 if TYPE_CHECKING:
@@ -25,17 +27,7 @@ EVERY = pytest.mark.parametrize("row", [GPT_LIVE, INFERENCE_LIVE], ids=str)
 @EVERY
 async def test_what_is_said_on_both_sides_is_heard_and_written(row: Row) -> None:
     async with talking(row, Model(FIRST, SECOND), agent=Waiter()) as talk:
-        await talk.play(says("a table for four please"))
-        await talk.play(says("thank you"))
-    assert talk.call.said("agent") == [FIRST, SECOND]
-    assert talk.call.said("user") == ["a table for four please", "thank you"]
-    assert talk.history() == [
-        ("user", "a table for four please"),
-        ("assistant", FIRST),
-        ("user", "thank you"),
-        ("assistant", SECOND),
-    ]
-    assert talk.made[1].asked == talk.history()[:3]
+        await two_turns(talk)
     assert [(made.instructions, made.tools) for made in talk.made] == [
         ("Book tables.", ["book"])
     ] * 2
@@ -114,31 +106,15 @@ async def test_a_lost_connection_is_opened_again_with_what_was_said() -> None:
     assert talk.made[1].instructions == "Be brief."
 
 
-class Second(Agent):
-    def __init__(self) -> None:
-        super().__init__(instructions="You are the second.")
-
-    @function_tool
-    async def pay(self) -> str:
-        """Pay."""
-        return "paid"
-
-
 async def test_another_agent_takes_over_in_a_session_of_its_own() -> None:
     """Such a model takes no other instructions once it has begun."""
-
-    class First(Agent):
-        @function_tool
-        async def hand_over(self) -> tuple[Agent, str]:
-            """Hand over."""
-            return Second(), "handed over"
 
     def answers(made: Made) -> Answer:
         if "other" in json.dumps(made.asked[-1]):
             return Answer(calls=(("hand_over", {}),))
         return Answer(SECOND)
 
-    async with talking(GPT_LIVE, Model(script=answers), agent=First(instructions="First.")) as talk:
+    async with talking(GPT_LIVE, Model(script=answers), agent=First()) as talk:
         await talk.call.play(says("the other please"), pauses(5.0), listens(gap=2.0))
         await talk.play(says("thank you"))
     assert talk.call.said("agent")[-1] == SECOND

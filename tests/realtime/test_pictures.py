@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from livekit.agents.voice import io
 
+from antiphon.conformance.checks import SECOND
 from antiphon.simulate import pauses, says
 from tests.agent.test_vision import RED, picture
 from tests.realtime.rows import OPENAI, ROWS, Row
 from tests.realtime.script import Model
 from tests.realtime.talking import talking
-from tests.realtime.test_conversations import FIRST, SECOND
+from tests.realtime.test_conversations import FIRST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -8,11 +8,12 @@ import pytest
 from livekit.agents.metrics import LLMModelUsage, STTModelUsage
 
 from antiphon import Price
+from antiphon.conformance.checks import SECOND, Waiter
 from antiphon.simulate import interrupts, pauses, says
 from tests.realtime.rows import GEMINI, INFERENCE, OPENAI, ROWS, XAI, Row
 from tests.realtime.script import Answer, Model
 from tests.realtime.talking import Talk, talking
-from tests.realtime.test_conversations import FIRST, SECOND, Waiter
+from tests.realtime.test_conversations import FIRST
 
 if TYPE_CHECKING:
     from antiphon import ModelCost
