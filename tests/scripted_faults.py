@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 STREAMS = ["messages", "words", "sound"]  # of a realtime model's response
 NODES = ["llm", "tts", "stt"]
-Wrapping = Callable[["Call", AsyncGenerator[Any, None]], AsyncIterable[Any]]
+Items = AsyncGenerator[Any, None]
+Wrapping = Callable[["Call", Items], AsyncIterable[Any]]
 
 
 class Wrapped(Plain):
@@ -25,7 +26,7 @@ class Wrapped(Plain):
         super().__init__(call.caller, call.voice)
         self.call, self.node, self.wrap, self.left = call, node, wrap, times
 
-    def through(self, node: str, source: AsyncGenerator[Any, None]) -> Any:
+    def through(self, node: str, source: Items) -> Any:
         if node != self.node or not self.left:
             return source
         self.left -= 1
@@ -58,14 +59,12 @@ def streamed(call: Call, stream: str, wrap: Wrapping) -> Agent:
     return agent
 
 
-async def generated(given: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
+async def generated(given: AsyncIterable[Any]) -> Items:
     async for item in given:
         yield item
 
 
-async def ignores_cancellation(
-    call: Call, source: AsyncGenerator[Any, None]
-) -> AsyncGenerator[Any, None]:
+async def ignores_cancellation(call: Call, source: Items) -> Items:
     try:
         async for item in source:
             yield item
@@ -78,9 +77,7 @@ async def ignores_cancellation(
         await source.aclose()
 
 
-async def raises_while_closing(
-    call: Call, source: AsyncGenerator[Any, None]
-) -> AsyncGenerator[Any, None]:
+async def raises_while_closing(call: Call, source: Items) -> Items:
     try:
         async for item in source:
             yield item
@@ -89,9 +86,7 @@ async def raises_while_closing(
         raise LookupError("while closing")
 
 
-async def sleeps_in_finally(
-    call: Call, source: AsyncGenerator[Any, None]
-) -> AsyncGenerator[Any, None]:
+async def sleeps_in_finally(call: Call, source: Items) -> Items:
     try:
         async for item in source:
             yield item
@@ -100,9 +95,7 @@ async def sleeps_in_finally(
         await asyncio.sleep(100.0)
 
 
-async def swallows_generator_exit(
-    call: Call, source: AsyncGenerator[Any, None]
-) -> AsyncGenerator[Any, None]:
+async def swallows_generator_exit(call: Call, source: Items) -> Items:
     try:
         async for item in source:
             with contextlib.suppress(GeneratorExit):
@@ -111,9 +104,7 @@ async def swallows_generator_exit(
         await source.aclose()
 
 
-async def yields_after_the_end(
-    call: Call, source: AsyncGenerator[Any, None]
-) -> AsyncGenerator[Any, None]:
+async def yields_after_the_end(call: Call, source: Items) -> Items:
     last: list[Any] = []
     try:
         async for item in source:
@@ -127,19 +118,19 @@ async def yields_after_the_end(
         await source.aclose()
 
 
-async def gives_nothing(call: Call, source: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+async def gives_nothing(call: Call, source: Items) -> Items:
     await source.aclose()
     return
     yield
 
 
-async def never_begins(call: Call, source: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+async def never_begins(call: Call, source: Items) -> Items:
     await source.aclose()
     await asyncio.sleep(1e6)
     yield
 
 
-async def never_ends(call: Call, source: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+async def never_ends(call: Call, source: Items) -> Items:
     try:
         async for item in source:
             yield item

@@ -13,6 +13,7 @@ from tests.scripted import Call, at, check, check_sound, hold, user
 from tests.scripted_faults import (
     NODES,
     STREAMS,
+    Items,
     Wrapping,
     gives_nothing,
     ignores_cancellation,
@@ -28,7 +29,7 @@ from tests.scripted_producers import its_turns, model_of, our_turns
 from tests.sweeps import every
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Generator
+    from collections.abc import Awaitable, Generator
 
     from antiphon import Agent
     from tests.scripted import Making
@@ -110,7 +111,7 @@ class Steps:
 
 
 def cutting(counted: Counted) -> Wrapping:
-    async def wrap(call: Call, source: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    async def wrap(call: Call, source: Items) -> Items:
         try:
             while True:
                 try:
@@ -178,7 +179,7 @@ def test_a_node_that_says_no_more_is_given_up_with_one_error(node: str, wrap: Wr
         user(60.0, 60.4, "zozo"),
         agent=wrapped(node, wrap),
     )
-    silent = node in STREAMS and wrap is never_begins and node == "words"
+    silent = node == "words" and wrap is never_begins
     hears(call, "sound" if silent else node, errors=1)  # a sound may have no words
     who = node if node in NODES else "llm"
     assert f"{who}_node gave nothing" in str(call.reported("error")[0].error)
@@ -221,7 +222,7 @@ LEFT |= {"sound": ["response/sound"]}
 def test_a_node_that_will_not_stop_is_left_behind_by_name_and_the_call_goes_on(node: str) -> None:
     let_go: list[asyncio.Event] = []  # of the first call only: the others stop
 
-    async def stubborn(call: Call, source: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    async def stubborn(call: Call, source: Items) -> Items:
         let_go.append(asyncio.Event())
         try:
             async for item in source:
