@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from openai.types.chat import completion_create_params
 
 from antiphon.conformance.strict import only
-from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
+from antiphon.conformance.wire import Asked, Reply, Request, Used, demand, sse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +28,15 @@ NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 def bearer(request: Request, key: str) -> None:
     """The key in the place where most providers want it."""
     demand(request.headers.get("Authorization") == f"Bearer {key}", "no such key", 401)
+
+
+def tokens(used: Used) -> dict[str, Any]:
+    """What was used, as providers tell it that do not tell what was cached."""
+    return {
+        "prompt_tokens": used.prompt,
+        "completion_tokens": used.out,
+        "total_tokens": used.prompt + used.out,
+    }
 
 
 @dataclass(slots=True)
@@ -98,12 +107,7 @@ class Chat:
         reason = "tool_calls" if reply.calls else "stop"
         frames = self._chunk(asked, {}, "content_filter" if filtered else reason)
         used = reply.used
-        usage = {
-            "prompt_tokens": used.prompt,
-            "completion_tokens": used.out,
-            "total_tokens": used.prompt + used.out,
-            "prompt_tokens_details": {"cached_tokens": used.cached},
-        }
+        usage = tokens(used) | {"prompt_tokens_details": {"cached_tokens": used.cached}}
         if (asked.body.get("stream_options") or {}).get("include_usage"):
             frames += sse({**self._head(asked), "choices": [], "usage": usage})
         return frames + sse("[DONE]")
@@ -168,7 +172,7 @@ def _read(message: dict[str, Any], asked: Asked) -> None:
             demand(kind == "text" or role == "user", f"an image of the {role}'s")
             text += part["text"] if kind == "text" else ""
             if kind == "image_url":
-                asked.images.append(_image(part["image_url"]["url"]))
+                asked.images.append(picture(part["image_url"]["url"]))
     if role == "tool":
         asked.results[message["tool_call_id"]] = text
         return
@@ -180,7 +184,8 @@ def _read(message: dict[str, Any], asked: Asked) -> None:
     asked.said.append((role, text))
 
 
-def _image(url: str) -> tuple[str, str]:
+def picture(url: str) -> tuple[str, str]:
+    """Its media type and its base64; or "" and its URL."""
     if url.startswith("data:"):
         kind, _, data = url.removeprefix("data:").partition(";base64,")
         return kind, data

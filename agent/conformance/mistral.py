@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from antiphon.conformance.chat import Chat, bearer
+from antiphon.conformance.chat import Chat, bearer, picture, tokens
 from antiphon.conformance.strict import only, posted
 from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
@@ -63,9 +63,7 @@ class Conversations:
                 text += part.get("text", "")
                 if part["type"] == "image_url":
                     url = part["image_url"]
-                    url = url if isinstance(url, str) else url["url"]
-                    media, _, data = url.removeprefix("data:").partition(";base64,")
-                    asked.images.append((media, data) if url.startswith("data:") else ("", url))
+                    asked.images.append(picture(url if isinstance(url, str) else url["url"]))
             asked.said.append((entry["role"], text))
 
     def begin(self, asked: Asked) -> bytes:
@@ -91,13 +89,7 @@ class Conversations:
     def end(self, asked: Asked, reply: Reply, *, filtered: bool = False) -> bytes:
         if filtered:
             return self._event("conversation.response.error", message="filtered", code=422)
-        used = reply.used
-        usage = {
-            "prompt_tokens": used.prompt,
-            "completion_tokens": used.out,
-            "total_tokens": used.prompt + used.out,
-        }
-        return self._event("conversation.response.done", usage=usage)
+        return self._event("conversation.response.done", usage=tokens(reply.used))
 
     def broken(self) -> bytes:
         return b'event: message.output.delta\ndata: {"type": "mess\n\n'
@@ -122,12 +114,7 @@ class MistralChat(Chat):
 
     def end(self, asked: Asked, reply: Reply, *, filtered: bool = False) -> bytes:
         reason = "tool_calls" if reply.calls else "stop"
-        used = reply.used
-        usage = {
-            "prompt_tokens": used.prompt,
-            "completion_tokens": used.out,
-            "total_tokens": used.prompt + used.out,
-        }
         choice = {"index": 0, "delta": {"content": ""}}
         choice["finish_reason"] = "error" if filtered else reason
-        return sse({**self._head(asked), "choices": [choice], "usage": usage}) + sse("[DONE]")
+        last = {**self._head(asked), "choices": [choice], "usage": tokens(reply.used)}
+        return sse(last) + sse("[DONE]")

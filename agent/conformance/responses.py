@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from openai.types.responses import response_create_params
 
-from antiphon.conformance.chat import bearer
+from antiphon.conformance.chat import bearer, picture
 from antiphon.conformance.strict import only, posted
 from antiphon.conformance.wire import Asked, Reply, Request, demand, sse
 
@@ -147,8 +147,6 @@ def _item(item: dict[str, Any], asked: Asked, open_calls: set[str]) -> None:
         demand(part["type"] in PARTS, f"a part of the type {part['type']!r}")
         text += part.get("text", "")
         if part["type"] == "input_image":
-            url = part["image_url"]
-            media, _, data = url.removeprefix("data:").partition(";base64,")
-            asked.images.append((media, data) if url.startswith("data:") else ("", url))
+            asked.images.append(picture(part["image_url"]))
     demand(text or asked.images, "an empty message")
     asked.said.append((item["role"], text))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from aiohttp import web
 
-from antiphon.conformance.wire import Refused, Request
+from antiphon.conformance.wire import Refused, Request, reserved
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
@@ -159,17 +158,7 @@ class Line:
 @asynccontextmanager
 async def open_for_visits(studio: Studio) -> AsyncGenerator[Studio, None]:
     """The studio on a port of its own, while the block runs."""
-    app = web.Application(client_max_size=64 * 2**20)
-    app.router.add_route("*", "/{path:.*}", studio.handle)
-    runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=0.1)
-    with closing(socket.socket()) as place:
-        place.bind(("127.0.0.1", 0))
-        studio.url = f"http://127.0.0.1:{place.getsockname()[1]}"
-        await runner.setup()
-        studio.listen = web.SockSite(runner, place).start
+    async with reserved(studio) as studio.listen:
         if studio.fault != "refused":
             await studio.open()
-        try:
-            yield studio
-        finally:
-            await runner.cleanup()
+        yield studio

@@ -147,7 +147,6 @@ class Server:
         self.script = script
         self.asked: list[Asked] = []
         self.refused: list[str] = []
-        self.warmed = 0
         self.url = ""
 
     def next(self, asked: Asked) -> Reply:
@@ -181,7 +180,6 @@ class Server:
         """A model opens its connection before it is asked anything: by its list of models."""
         demand(request.path.endswith("/models"), f"there is no {request.path}", 404)
         self.speaks.allow(request)
-        self.warmed += 1
         return web.json_response({"object": "list", "data": []})
 
     async def _answer(self, request: web.Request, asked: Asked, reply: Reply) -> web.StreamResponse:
@@ -319,8 +317,16 @@ async def serving(server: Server) -> AsyncGenerator[Server, None]:
         yield server
 
 
+class Served(Protocol):
+    """What has a port of its own: `url` is where, once it has."""
+
+    url: str
+
+    async def handle(self, request: web.Request) -> web.StreamResponse: ...
+
+
 @asynccontextmanager
-async def reserved(server: Server) -> AsyncGenerator[Callable[[], Awaitable[None]], None]:
+async def reserved(server: Served) -> AsyncGenerator[Callable[[], Awaitable[None]], None]:
     """A port for the server, where every connection is refused until what this gives is called."""
     app = web.Application(client_max_size=64 * 2**20)
     app.router.add_route("*", "/{path:.*}", server.handle)
