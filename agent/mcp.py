@@ -1,23 +1,4 @@
 """MCP, by the name programs import. Needs the package's extra `mcp`."""
 
-from antiphon.llm.mcp import (
-    MCPServer,
-    MCPServerHTTP,
-    MCPServerStdio,
-    MCPTool,
-    MCPToolOptions,
-    MCPToolResultContext,
-    MCPToolResultResolver,
-    MCPToolset,
-)
-
-__all__ = [
-    "MCPServer",
-    "MCPServerHTTP",
-    "MCPServerStdio",
-    "MCPTool",
-    "MCPToolOptions",
-    "MCPToolResultContext",
-    "MCPToolResultResolver",
-    "MCPToolset",
-]
+from antiphon.llm.mcp import *  # noqa: F403
+from antiphon.llm.mcp import __all__ as __all__

@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 
     from antiphon.context import RunContext
 
+__all__ = [
+    "CardCaptureDeclinedError",
+    "CardCollectionRestartError",
+    "GetCardNumberResult",
+    "GetCardNumberTask",
+    "GetCreditCardResult",
+    "GetCreditCardTask",
+    "GetExpirationDateResult",
+    "GetExpirationDateTask",
+    "GetSecurityCodeResult",
+    "GetSecurityCodeTask",
+]
+
 DECLINE: Final = "decline_card_capture"
 SPOKEN: Final = (
     "It is transcribed speech, digit by digit: write the words for digits as digits (oh is 0), and "

@@ -1,27 +1,4 @@
 """Payment cards, by LiveKit's module path."""
 
-from antiphon.workflows import (
-    CardCaptureDeclinedError,
-    CardCollectionRestartError,
-    GetCardNumberResult,
-    GetCardNumberTask,
-    GetCreditCardResult,
-    GetCreditCardTask,
-    GetExpirationDateResult,
-    GetExpirationDateTask,
-    GetSecurityCodeResult,
-    GetSecurityCodeTask,
-)
-
-__all__ = [
-    "CardCaptureDeclinedError",
-    "CardCollectionRestartError",
-    "GetCardNumberResult",
-    "GetCardNumberTask",
-    "GetCreditCardResult",
-    "GetCreditCardTask",
-    "GetExpirationDateResult",
-    "GetExpirationDateTask",
-    "GetSecurityCodeResult",
-    "GetSecurityCodeTask",
-]
+from antiphon.workflows.cards import *  # noqa: F403
+from antiphon.workflows.cards import __all__ as __all__
