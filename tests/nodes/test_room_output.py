@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from antiphon.nodes.room_output import HUSH, QUEUE, STEP, RoomOutput
 from antiphon.pipeline.streams import Scope
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from livekit import rtc
 
 RATE = 8000
@@ -28,11 +31,9 @@ class Native:
     def __init__(self, phase: float = 0.003, late: float = 0.0005) -> None:
         self.sent: list[int] = []
         self.most = 0  # samples that ever lay in it
-        self.clears = 0
         self._queue: list[int] = []
         self._late = late
         self._given: asyncio.Future[None] | None = None
-        self._phase = phase
         loop = asyncio.get_running_loop()
         self._timer = loop.call_at(loop.time() + phase, self._tick)
 
@@ -46,7 +47,6 @@ class Native:
         self._given = None
 
     def clear_queue(self) -> None:
-        self.clears += 1
         self._queue.clear()
 
     def close(self) -> None:
@@ -81,28 +81,32 @@ def heard(native: Native) -> list[int]:
     return [sample for sample in native.sent if sample]
 
 
-@pytest.mark.parametrize("size", [1, 37, 80, 160, 1000])
-async def test_all_that_is_written_is_sent_once_and_in_order(size: int) -> None:
-    native = Native()
+@asynccontextmanager
+async def opened(native: Native) -> AsyncGenerator[RoomOutput, None]:
+    """An output over that source, with somebody who listens."""
     async with Scope("test") as scope:
         out = RoomOutput(scope, rate=RATE, source=native)
         out.open()
+        yield out
+    native.close()
+
+
+@pytest.mark.parametrize("size", [1, 37, 80, 160, 1000])
+async def test_all_that_is_written_is_sent_once_and_in_order(size: int) -> None:
+    native = Native()
+    async with opened(native) as out:
         for at in range(1, 2401, size):
             out.write(sound(at, min(at + size, 2401)))
         await asyncio.sleep(0.5)
         assert out.held() == 0
-    native.close()
     assert heard(native) == list(range(1, 2401))
 
 
 async def test_only_a_moment_of_sound_lies_beyond_reach() -> None:
     native = Native()
-    async with Scope("test") as scope:
-        out = RoomOutput(scope, rate=RATE, source=native)
-        out.open()
+    async with opened(native) as out:
         out.write(sound(1, 4001))
         await asyncio.sleep(0.3)
-    native.close()
     assert native.most <= 0.06 * RATE
 
 
@@ -112,9 +116,7 @@ async def test_a_pause_is_silent_at_once_and_no_sample_is_lost_when_it_goes_on(
     moment: float, phase: float
 ) -> None:
     native = Native(phase)
-    async with Scope("test") as scope:
-        out = RoomOutput(scope, rate=RATE, source=native)
-        out.open()
+    async with opened(native) as out:
         out.write(sound(1, 4001))
         await asyncio.sleep(moment)
         kept = 4000 - out.drop()
@@ -124,30 +126,24 @@ async def test_a_pause_is_silent_at_once_and_no_sample_is_lost_when_it_goes_on(
         assert len(before) - STEPS <= kept <= len(before)
         out.write(sound(kept + 1, 4001))
         await asyncio.sleep(0.6)
-    native.close()
     assert heard(native) == before + list(range(kept + 1, 4001))
 
 
 async def test_the_playhead_is_never_ahead_of_what_was_sent() -> None:
     native = Native(0.007, late=0.004)
-    async with Scope("test") as scope:
-        out = RoomOutput(scope, rate=RATE, source=native)
-        out.open()
+    async with opened(native) as out:
         out.write(sound(1, 4001))
         played = []
         for _ in range(300):
             await asyncio.sleep(0.001)
             played.append(4000 - out.held())
             assert played[-1] <= len(heard(native)) <= played[-1] + 2 * STEPS
-    native.close()
     assert all(earlier <= later for earlier, later in pairwise(played))
 
 
 async def test_silence_follows_a_cut_so_that_nobody_makes_up_more_of_the_sound() -> None:
     native = Native()
-    async with Scope("test") as scope:
-        out = RoomOutput(scope, rate=RATE, source=native)
-        out.open()
+    async with opened(native) as out:
         out.write(sound(1, 4001))
         await asyncio.sleep(0.2)
         out.drop()
@@ -155,15 +151,12 @@ async def test_silence_follows_a_cut_so_that_nobody_makes_up_more_of_the_sound()
         await asyncio.sleep(0.05)
         assert native.sent[sent:] == [0] * STEPS * 4  # the frame on its way cost a step
         await asyncio.sleep(0.5)
-    native.close()
     assert len(native.sent) - sent == round(HUSH * RATE)
 
 
 async def test_a_new_speech_does_not_wait_for_that_silence() -> None:
     native = Native()
-    async with Scope("test") as scope:
-        out = RoomOutput(scope, rate=RATE, source=native)
-        out.open()
+    async with opened(native) as out:
         out.write(sound(1, 4001))
         await asyncio.sleep(0.2)
         out.drop()
@@ -172,7 +165,6 @@ async def test_a_new_speech_does_not_wait_for_that_silence() -> None:
         out.write(sound(5001, 5801))
         await asyncio.sleep(0.022)
         assert 5001 in native.sent[sent : sent + 2 * STEPS]
-    native.close()
 
 
 async def test_nothing_is_sent_before_somebody_listens() -> None:
@@ -190,9 +182,7 @@ async def test_nothing_is_sent_before_somebody_listens() -> None:
 
 async def test_on_hold_nothing_is_sent_and_nothing_is_lost() -> None:
     native = Native()
-    async with Scope("test") as scope:
-        out = RoomOutput(scope, rate=RATE, source=native)
-        out.open()
+    async with opened(native) as out:
         out.write(sound(1, 4001))
         await asyncio.sleep(0.1)
         out.hold()
@@ -202,7 +192,6 @@ async def test_on_hold_nothing_is_sent_and_nothing_is_lost() -> None:
         assert out.held() == held == 4000 - len(heard(native))
         out.hold(False)
         await asyncio.sleep(0.6)
-    native.close()
     assert heard(native) == list(range(1, 4001))
 
 
@@ -214,15 +203,12 @@ async def test_a_source_that_fails_takes_its_time_and_harms_nothing(
             raise RuntimeError("the room is gone")
 
     native = Gone()
-    async with Scope("test") as scope:
-        out = RoomOutput(scope, rate=RATE, source=native)
-        out.open()
+    async with opened(native) as out:
         out.write(sound(1, 1601))
         await asyncio.sleep(0.1)
         assert 0 < out.held() < 1600
         await asyncio.sleep(0.2)
         assert out.held() == 0
-    native.close()
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
         "sound does not reach the room: the room is gone"
     ]
