@@ -144,14 +144,15 @@ def test_the_events_tell_the_whole_life_of_a_call() -> None:
     assert updates[3].update_ids == ["c_final"]
 
 
-def test_a_call_that_is_only_a_guess_is_not_told_of() -> None:
-    @function_tool(effect="pure")
-    async def looks(context: RunContext[Any]) -> str:
-        """Looks something up."""
-        await context.update("begun")
-        await context.update("more")
-        return "seen"
+@function_tool(effect="pure")
+async def looks(context: RunContext[Any]) -> str:
+    """Looks something up."""
+    await context.update("begun")
+    await context.update("more")
+    return "seen"
 
+
+def test_a_call_that_is_only_a_guess_is_not_told_of() -> None:
     call = hold(
         user(0.2, 0.8, "zaza"),
         user(1.2, 1.8, "zeze"),
@@ -163,13 +164,6 @@ def test_a_call_that_is_only_a_guess_is_not_told_of() -> None:
 
 
 def test_a_pure_tool_that_reports_while_the_reply_is_a_guess_is_told_when_it_is_none() -> None:
-    @function_tool(effect="pure")
-    async def looks(context: RunContext[Any]) -> str:
-        """Looks something up."""
-        await context.update("begun")
-        await context.update("more")
-        return "seen"
-
     call = hold(
         user(0.2, 0.8, "zaza"),
         agent=agent([calls("looks", "c")], [ONE], [TWO], tools=[looks]),
