@@ -161,10 +161,8 @@ class Answers:
         drafted, self._drafted = self._drafted, None
         if drafted is None or not commit.drafted:
             return memory.user_turn(commit.text)
-        drafted.content = [
-            commit.text,
-            *drafted.content[1:],
-        ]  # the same words, perhaps with other marks
+        # The same words, perhaps with other marks.
+        drafted.content = [commit.text, *drafted.content[1:]]
         drafted.created_at = memory.wall()
         return drafted
 
@@ -193,7 +191,7 @@ class Answers:
         said = list(turn.message.content)
         wanted = await self._hooked(scope, turn, context)
         self._write(turn)
-        if self._newest(Turn) is not turn:
+        if self._newest() is not turn:
             self.drop()
             self._owed = turn if wanted else self._owed
             return
@@ -221,8 +219,8 @@ class Answers:
 
         return None if memory.context(self.agent).items[-1].id == message.id else context
 
-    def _newest(self, kind: type[Turn]) -> Turn | None:
-        return next((e for e in reversed(self._open) if isinstance(e, kind)), None)
+    def _newest(self) -> Turn | None:
+        return next((e for e in reversed(self._open) if isinstance(e, Turn)), None)
 
     async def _change_hands(self, handing: HandOver) -> None:
         """The agent leaves, says what it has still to say, and the next one sits down."""

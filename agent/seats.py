@@ -16,14 +16,13 @@ from antiphon import hooks
 from antiphon.answers import Answers
 from antiphon.events import ConversationItemAddedEvent
 from antiphon.pipeline.errors import NodeTimeout
-from antiphon.sources import Said
+from antiphon.speaking import is_of
 from antiphon.task import AgentTask
 from antiphon.veil import veiled
 
 if TYPE_CHECKING:
     from antiphon.agent import Agent
     from antiphon.conversation import Conversation
-    from antiphon.pipeline.reply import Reply
     from antiphon.pipeline.streams import Scope
 
 logger = logging.getLogger("antiphon.seats")
@@ -56,7 +55,7 @@ class Seats:
     async def silence(self, agent: Agent) -> None:
         """Wait until what stands in line of that agent's has been said; its tools may go on."""
         talk = self._conversation
-        while any(_speaks_for(agent, reply) for reply, _ in talk.speaking.in_line()):
+        while any(is_of(reply, agent) for reply, _ in talk.speaking.in_line()):
             await talk.moved()
 
     def sit(self, task: Agent) -> None:
@@ -213,11 +212,6 @@ class Seats:
     def sits(self, agent: Agent) -> bool:
         """It is in charge, or a task sits over it."""
         return any(answers.agent is agent for answers in self._stack)
-
-
-def _speaks_for(agent: Agent, reply: Reply) -> bool:
-    source = reply.step.source
-    return isinstance(source, Said) and source.voice.agent is agent
 
 
 def _give_up(agent: Agent, why: str) -> None:

@@ -197,7 +197,7 @@ class Speaking:
         """
         talk = self._conversation
         for reply, _ in reversed(self.in_line()):
-            if reply.gen != talk.machine.gen and reply.kind.answers and _is_of(reply, talk.agent):
+            if reply.gen != talk.machine.gen and reply.kind.answers and is_of(reply, talk.agent):
                 reply.cut()
 
     def supersede(self) -> None:
@@ -211,7 +211,7 @@ class Speaking:
 
     async def finished(self, agent: Agent) -> None:
         """Wait until nothing of that agent's is being said, or waits for its tools."""
-        while ours := [pair for pair in self._replies.items() if _is_of(pair[0], agent)]:
+        while ours := [pair for pair in self._replies.items() if is_of(pair[0], agent)]:
             done, _ = await asyncio.wait([h.ended for _, h in ours], timeout=TOOLS_LIMIT)
             if not done and all(reply.resting for reply, _ in ours):
                 for reply, handle in ours:
@@ -293,7 +293,7 @@ class Speaking:
 
     def quieten(self, agent: Agent) -> None:
         """Nothing more of that agent's is said; the last in line first."""
-        ours = [reply for reply in self._replies if _is_of(reply, agent)]
+        ours = [reply for reply in self._replies if is_of(reply, agent)]
         for reply in sorted(ours, key=lambda r: r.gen or 0, reverse=True):
             self.interrupt(reply)
 
@@ -329,6 +329,7 @@ class Speaking:
             reply.cut()
 
 
-def _is_of(reply: Reply, agent: Agent) -> bool:
+def is_of(reply: Reply, agent: Agent) -> bool:
+    """It is that agent's, and is meant to be heard."""
     source = reply.step.source
     return reply.confirmed and isinstance(source, Said) and source.voice.agent is agent
