@@ -22,9 +22,10 @@ from antiphon.pipeline.errors import ArgumentError, UsageError
 from antiphon.pipeline.sentences import Sentences
 from antiphon.reporting import Reporting
 from antiphon.runs import RunsOfSession
-from antiphon.session_options import OptionsOfSession, SessionOptions, seen
+from antiphon.session_options import OptionsOfSession, SessionOptions
 from antiphon.sight import SightOfSession
 from antiphon.states import Captions
+from antiphon.vision import Vision, seen
 
 if TYPE_CHECKING:
     import asyncio
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from antiphon.pipeline.playout import Output
     from antiphon.pipeline.source import Chunker
     from antiphon.pipeline.timeline import Timeline
-    from antiphon.session_options import VideoSampler, Vision
+    from antiphon.session_options import VideoSampler
     from antiphon.speech import SpeechHandle
     from antiphon.usage import SessionUsage
 

@@ -25,8 +25,6 @@ from antiphon.arguments import (
     seconds,
 )
 from antiphon.pipeline.errors import ArgumentError
-from antiphon.vision import Vision as Vision
-from antiphon.vision import seen as seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,15 +75,28 @@ _SOUNDS: Final[dict[str, Check]] = dict.fromkeys(
     ),
     flag,
 )
+
+
+def _sounds(name: str, value: object) -> None:
+    """Sounds that a voice makes beside words: all, none, or some."""
+    if not isinstance(value, bool):
+        mapping(name, value, _SOUNDS)
+
+
+def _told(name: str, value: object) -> None:
+    if not isinstance(value, str | Instructions):
+        raise ArgumentError(f"{name}={value!r}: write a str")
+
+
 _STEERING: Final[dict[str, Check]] = {
     "disfluencies": flag,
-    "nonverbal_sounds": lambda name, value: _sounds(name, value),
+    "nonverbal_sounds": _sounds,
     "pace": one_of("slow", "normal", "fast"),
 }
 _EXPRESSIVE: Final[dict[str, Check]] = {
     "speech_steering": keys(_STEERING),
-    "tts_instructions_template": lambda name, value: _told(name, value),
-    "tts_instructions_append": lambda name, value: _told(name, value),
+    "tts_instructions_template": _told,
+    "tts_instructions_append": _told,
 }
 _RECORDING: Final[dict[str, Check]] = dict.fromkeys(
     ("audio", "traces", "logs", "transcript", "redaction", "input_delta"), flag
@@ -234,17 +245,6 @@ def tool_handling(value: NotGivenOr[T]) -> NotGivenOr[T]:
     if given(value):
         mapping("tool_handling", value, _TOOL_HANDLING)
     return value
-
-
-def _sounds(name: str, value: object) -> None:
-    """Sounds that a voice makes beside words: all, none, or some."""
-    if not isinstance(value, bool):
-        mapping(name, value, _SOUNDS)
-
-
-def _told(name: str, value: object) -> None:
-    if not isinstance(value, str | Instructions):
-        raise ArgumentError(f"{name}={value!r}: write a str")
 
 
 def expressive(value: NotGivenOr[T]) -> NotGivenOr[T]:
