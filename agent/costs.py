@@ -198,9 +198,10 @@ def check_prices(given: object) -> Mapping[str, Price]:
 
 def check_budget(given: object) -> float | None:
     """What `budget=` was given; ArgumentError unless it is a sum of dollars."""
-    sum_of_money = isinstance(given, int | float) and not isinstance(given, bool) and given > 0
-    if given is None or sum_of_money:
-        return None if given is None else float(given)  # type: ignore[arg-type]
+    if given is None:
+        return None
+    if isinstance(given, int | float) and not isinstance(given, bool) and given > 0:
+        return float(given)
     raise ArgumentError(f"budget={given!r}: write dollars, a number above 0")
 
 

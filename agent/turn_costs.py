@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from antiphon.costs import Costs
     from antiphon.pipeline.fate import Fate
     from antiphon.pipeline.reply import Reply
-    from antiphon.speech import SpeechHandle
     from antiphon.used import Used
 
 MOMENT: Final = 0.5  # seconds in which a model says what a request used that was cut
@@ -48,7 +46,7 @@ class TurnCosts:
                 self._ended(reply)
             else:
                 handle = self._conversation.speaking.handle(reply)
-                handle.add_done_callback(partial(self._over, reply))
+                handle.add_done_callback(lambda _: self._ended(reply))
         self._open.setdefault(of, Counter())[used] += 1
 
     def close(self) -> None:
@@ -59,9 +57,6 @@ class TurnCosts:
             if of is not None:
                 self._tell(of[0])
         self._tell(None)
-
-    def _over(self, reply: Reply, _: SpeechHandle) -> None:
-        self._ended(reply)
 
     def _ended(self, reply: Reply) -> None:
         if reply not in self._timers:
