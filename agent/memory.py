@@ -89,7 +89,7 @@ class Memory:
         """Note what an agent was told and may call from now on: judges read it in the history."""
         if instructions or added or removed:
             item = llm.AgentConfigUpdate(
-                instructions=None if instructions is None else _text(instructions),
+                instructions=None if instructions is None else rendered(instructions),
                 tools_added=list(added) or None,
                 tools_removed=list(removed) or None,
                 created_at=self.wall(),
@@ -122,9 +122,10 @@ class Memory:
         are the agent's own instructions then, which may be others now.
         """
         found = given.copy().merge(agent._chat_ctx, exclude_instructions=True)
+        before, now = rendered(told), rendered(agent.instructions)
         for at, item in enumerate(found.items):
             if item.id == INSTRUCTIONS and isinstance(item, llm.ChatMessage):
-                text = (item.text_content or "").replace(_text(told), _text(agent.instructions), 1)
+                text = (item.text_content or "").replace(before, now, 1)
                 found.items[at] = item.model_copy(update={"content": [text]})
         return found
 
@@ -141,7 +142,7 @@ class Memory:
             found = chat_ctx.copy() if isinstance(chat_ctx, llm.ChatContext) else None
             found = found or self.context(agent, modality)
             if instructions:
-                own = _text(instructions, modality)
+                own = rendered(instructions, modality)
                 found.add_message(role="system", content=own, created_at=self.wall())
             return found
 
@@ -167,19 +168,15 @@ def _veiled(item: llm.ChatItem) -> llm.ChatItem:
     return item
 
 
-def rendered(told: Told) -> str:
-    """Instructions for a model that is spoken to."""
-    return _text(told)
-
-
-def _text(told: Told, modality: Modality = "audio") -> str:
+def rendered(told: Told, modality: Modality = "audio") -> str:
+    """Instructions as one text, by how the user speaks."""
     return told.render_static(modality=modality) if isinstance(told, Instructions) else str(told)
 
 
 def _system(told: Told, modality: Modality) -> list[llm.ChatMessage]:
     """The instructions as messages; what changes from call to call is one of its own, so that a
     provider can keep the first in its cache."""
-    parts = {INSTRUCTIONS: _text(told, modality)}
+    parts = {INSTRUCTIONS: rendered(told, modality)}
     if isinstance(told, Instructions) and told.dynamic:
         parts[DYNAMIC] = told.dynamic
     return [

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from livekit.agents import ModelSettings, tts
 
     from antiphon.agent import Agent
-    from antiphon.memory import Told
+    from antiphon.memory import Modality, Told
     from antiphon.nodes.polish import Polish
     from antiphon.pipeline.aligned import Timed
     from antiphon.pipeline.ledger import Sound
@@ -77,7 +77,7 @@ class Said:
         self.name = name  # in the timeline
         self.remembered = remembered  # in the history
         self.voice = voice
-        self.modality: Literal["text", "audio"] = "audio"  # of what it answers
+        self.modality: Modality = "audio"  # of what it answers
         self._text = text
         self._markers = None if voice.markup is None else Markers(voice.markup)
 

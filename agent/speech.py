@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 from antiphon.pipeline.errors import UsageError
 from antiphon.pipeline.reply import SPEAKING
@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 
     from livekit.agents import llm
 
+    from antiphon.memory import Modality
     from antiphon.pipeline.reply import Reply
     from antiphon.speaking import Speaking
-
-Modality = Literal["text", "audio"]
 
 
 @dataclass(frozen=True, slots=True)
