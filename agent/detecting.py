@@ -42,7 +42,7 @@ def silence(event: vad.VADEvent) -> float:
 
 class Detecting:
     """Mutable state: the VAD, what takes the frames while it lives, its reader, its next start,
-    and whether its failure was told already."""
+    whether its failure was told already, and the speech it is in."""
 
     def __init__(
         self, scope: Scope, faults: Callable[[], Faults], on_edge: Callable[[vad.VADEvent], None]

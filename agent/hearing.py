@@ -29,7 +29,7 @@ from antiphon.pipeline.streams import Scope, Silent, Stream
 from antiphon.realtime_turns import Words
 from antiphon.recall import Recall
 from antiphon.stt_context import SttContext
-from antiphon.unheard import known
+from antiphon.unheard import known, recognised
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -102,7 +102,7 @@ class Hearing:
             self._recognising = self._audio = None
             self._flushes = []
             self._recall.understood()  # or soon will be
-        if self._agent.stt is not None or self._agent._overrides("stt_node"):
+        if recognised(self._agent):
             FLUSHES.set(self._flushes)
             self._recognising = self._scope.start(
                 "recognition", self._recognise(self._agent, next(self._conversation.recognisers))

@@ -43,7 +43,7 @@ TAKEN_WITHIN: Final = 6.0  # seconds in which a dispatch is taken, or no worker 
 # that has just met a worker asks all its nodes who is there, for five, before it tells of a job
 COUNTED: Final = 5.5  # seconds, in which a node has counted who is in a room
 LAST: Final = 5.0  # seconds a worker that ends still looks after lost calls
-GLANCE: Final = 0.25
+GLANCE: Final = 0.25  # seconds between two looks at who is there
 PEOPLE: Final = (ParticipantInfo.STANDARD, ParticipantInfo.SIP, ParticipantInfo.CONNECTOR)
 
 

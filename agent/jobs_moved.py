@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import aiohttp
 from livekit import api
 
-from antiphon.jobs_lost import WHY, asked_with, is_agent, participants
+from antiphon.jobs_lost import GLANCE, WHY, asked_with, is_agent, participants
 
 if TYPE_CHECKING:
     from livekit.agents import JobRequest
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.worker")
 
 BACK_WITHIN: Final = 20.0  # seconds; clients that lose a node are back after 10 to 15
-GLANCE: Final = 0.25
 EARLIER: Final = 5  # seconds: an agent whose return has made the room was there before it was asked
 STAYED_AWAY: Final = "it did not come back after its connection was lost"
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 from livekit.agents import inference
 
 from antiphon.pipeline import observations as o
+from antiphon.unheard import recognised
 
 if TYPE_CHECKING:
     from livekit import rtc
@@ -100,8 +101,7 @@ class Overlap:
 
     def _open(self) -> None:
         talk = self._conversation
-        recognises = talk.agent.stt is not None or talk.agent._overrides("stt_node")
-        if talk.options["turn_detection"] == "manual" or not recognises:
+        if talk.options["turn_detection"] == "manual" or not recognised(talk.agent):
             self._give_up("it needs a recogniser, and turns that are not ended by hand")
             return
         try:
