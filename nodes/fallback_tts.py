@@ -93,7 +93,7 @@ class FallbackAdapter(tts.FallbackAdapter):
     ) -> AsyncGenerator[rtc.AudioFrame, None]:
         async with Scope("voice") as scope:
             ahead = int(AHEAD * voice.engine.sample_rate)
-            sound = scope.pipe("request", _request(voice.engine, text, options), ahead, _samples)
+            sound = scope.pipe("request", request(voice.engine, text, options), ahead, samples)
             while True:
                 try:
                     frame = await sound.next(self._patience)
@@ -172,7 +172,7 @@ def _later(word: TimedString, seconds: float) -> TimedString:
     return TimedString(str(word), start_time=moved(word.start_time), end_time=moved(word.end_time))
 
 
-async def _request(
+async def request(
     engine: tts.TTS[Any], text: str, options: APIConnectOptions
 ) -> AsyncGenerator[rtc.AudioFrame, None]:
     """One text, by a request, or by a stream of its own where the voice streams."""
@@ -194,7 +194,8 @@ def _asked(
     return stream
 
 
-def _samples(frame: rtc.AudioFrame) -> int:
+def samples(frame: rtc.AudioFrame) -> int:
+    """How many it has, for a pipe that holds so many."""
     return frame.samples_per_channel
 
 

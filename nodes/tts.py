@@ -10,20 +10,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from functools import partial
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import soxr
 from livekit import rtc
 from livekit.agents import DEFAULT_API_CONNECT_OPTIONS, NOT_GIVEN
-from livekit.agents.types import USERDATA_TIMED_TRANSCRIPT, TimedString
+from livekit.agents.types import TimedString
 
+from antiphon.nodes import retried
 from antiphon.nodes.edge import closed, opened
 from antiphon.nodes.edge import frame as checked
-from antiphon.nodes.fallback_tts import own
+from antiphon.nodes.fallback_tts import own, request, samples
 from antiphon.nodes.markers import Lowering, visible
-from antiphon.nodes.retried import Unrepeated
 from antiphon.pipeline.foreign import finish
 from antiphon.pipeline.ledger import LEDGER, Mark, Sound
 from antiphon.pipeline.streams import Scope
@@ -54,7 +53,7 @@ async def synthesise(
     told = None if markup is None else Lowering(markup)
     async with Scope("tts") as scope:
         several = own(engine)
-        speak = several.speak if several is not None else partial(_request, engine)
+        speak = several.speak if several is not None else partial(request, engine)
         if engine.capabilities.streaming and several is None:
             stream = _one_stream(scope, engine, text, conn_options, told)
             async with aclosing(_watched(stream, cut_off)) as frames:
@@ -67,8 +66,8 @@ async def synthesise(
             async for chunk in text:
                 ledger = LEDGER.get()
                 mark = ledger.mark(visible(chunk) if told else chunk) if ledger else None
-                request = speak(told.lower(chunk) if told else chunk, conn_options)
-                yield mark, request if first else scope.pipe("request", request, ahead, _samples)
+                voiced = speak(told.lower(chunk) if told else chunk, conn_options)
+                yield mark, voiced if first else scope.pipe("request", voiced, ahead, samples)
                 first = False
 
         ahead = int(AHEAD * engine.sample_rate)
@@ -84,16 +83,6 @@ async def synthesise(
                 await closed(voiced)
             if mark is not None:
                 mark.done = True
-
-
-async def _request(
-    engine: tts.TTS[Any], chunk: str, conn_options: APIConnectOptions
-) -> AsyncGenerator[rtc.AudioFrame, None]:
-    async with engine.synthesize(chunk, conn_options=conn_options) as stream:
-        new = Unrepeated()
-        async for audio in stream:
-            if (frame := new.frame(audio)) is not None:
-                yield frame
 
 
 async def _watched(
@@ -204,16 +193,7 @@ def _mono(frame: rtc.AudioFrame) -> npt.NDArray[np.int16]:
 
 
 def _words(frame: rtc.AudioFrame) -> tuple[tuple[str, float], ...]:
-    timed = frame.userdata.get(USERDATA_TIMED_TRANSCRIPT)
-    if not timed:
-        return ()
-    return tuple(
-        (word, word.end_time)
-        for word in timed
-        if isinstance(word, TimedString)
-        and isinstance(word.end_time, float | int)
-        and isfinite(word.end_time)  # some voices say NaN, or nothing, of a word they cannot time
-    )
+    return tuple((w, end) for w in retried.timed(frame) if (end := retried.end_of(w)) is not None)
 
 
 async def timed(texts: AsyncIterable[str | Timed]) -> AsyncGenerator[str, None]:
@@ -232,7 +212,3 @@ def _timed(word: Timed) -> TimedString:
         return moment + word.offset if isinstance(moment, float | int) else NOT_GIVEN
 
     return TimedString(word.text, start_time=moved("start_time"), end_time=moved("end_time"))
-
-
-def _samples(frame: rtc.AudioFrame) -> int:
-    return frame.samples_per_channel
