@@ -23,6 +23,7 @@ FRAME: Final = 0.01  # seconds: what the ear is given at a time
 SOUND: Final = 300  # of a 16-bit sample: what is louder is not silence
 STILL: Final = 0.3  # seconds without a sound after which none is on its way
 PATIENCE: Final = 20.0  # seconds until something that was waited for is missed
+EARLY: Final = "lk.agent.pre-connect-audio-buffer"
 
 Samples = "NDArray[np.int16]"
 
@@ -116,6 +117,22 @@ class Caller:
             piece = np.pad(piece, (0, size - len(piece)))
             await self._mouth.capture_frame(rtc.AudioFrame(piece.tobytes(), RATE, 1, size))
         await self._mouth.wait_for_playout()
+
+    @property
+    def microphone(self) -> str:
+        """The sid of its track."""
+        return next(iter(self.room.local_participant.track_publications))
+
+    async def send_early(
+        self, samples: NDArray[np.int16], described: dict[str, str] | None = None, track: str = ""
+    ) -> None:
+        """Send what was recorded before it joined, at its own microphone or at that track's."""
+        described = {"sampleRate": str(RATE), "channels": "1"} if described is None else described
+        early = await self.room.local_participant.stream_bytes(
+            "early", topic=EARLY, attributes={"trackId": track or self.microphone, **described}
+        )
+        await early.write(samples.tobytes())
+        await early.aclose()
 
     async def write(self, text: str) -> None:
         await self.room.local_participant.send_text(text, topic="lk.chat")

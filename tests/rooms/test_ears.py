@@ -12,7 +12,7 @@ from livekit import rtc
 from antiphon import AgentSession, room_io
 from antiphon.nodes.outputs import Paced
 from antiphon.simulated_sound import voice
-from tests.rooms.calling import RATE, SOUND
+from tests.rooms.calling import SOUND
 from tests.rooms.holding import call
 from tests.rooms.singing import Singer, song
 
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from tests.livekit_server import LiveKitServer
 
 pytestmark = pytest.mark.realtime
-
-EARLY = "lk.agent.pre-connect-audio-buffer"
 
 
 class Listener(Singer):
@@ -107,21 +105,9 @@ async def test_what_was_said_before_the_call_was_joined_is_heard_first(
 ) -> None:
     agent = Listener()
     async with call(livekit_server, name, agent, join=False) as held:
-        await held.caller.join(microphone=False)
-        me = held.caller.room.local_participant
-        source = rtc.AudioSource(RATE, 1)
-        publication = await me.publish_track(
-            rtc.LocalAudioTrack.create_audio_track("microphone", source),
-            rtc.TrackPublishOptions(
-                source=rtc.TrackSource.SOURCE_MICROPHONE, preconnect_buffer=True
-            ),
-        )
-        described = {"trackId": publication.sid, "sampleRate": str(RATE), "channels": "1"}
-        early = await me.stream_bytes("early", topic=EARLY, attributes=described)
-        await early.write(voice(1.5).tobytes())
-        await early.aclose()
+        await held.caller.join(preconnect=True)
+        await held.caller.send_early(voice(1.5))
         await held.caller.until(lambda: agent.loud() > 1.4)
-        await source.aclose()
     loud = [np.abs(np.asarray(frame.data)).max() > SOUND for frame in agent.frames]
     assert loud.index(True) * agent.frames[0].duration < 0.2  # nothing was heard before it
 

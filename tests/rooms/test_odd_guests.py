@@ -14,10 +14,10 @@ from livekit import rtc
 from antiphon import AgentSession, room_io
 from antiphon.simulated_sound import voice
 from antiphon.worker import ConsoleRoom
-from tests.rooms.calling import RATE, Caller
+from tests.rooms.calling import EARLY, Caller
 from tests.rooms.holding import call
 from tests.rooms.singing import Singer, plain, song, sung
-from tests.rooms.test_ears import EARLY, Listener
+from tests.rooms.test_ears import Listener
 
 if TYPE_CHECKING:
     from tests.livekit_server import LiveKitServer
@@ -146,24 +146,12 @@ async def test_nobody_puts_words_into_the_callers_mouth(
     listening = room_io.AudioInputOptions(pre_connect_audio_timeout=1.0)
     options = room_io.RoomOptions(audio_input=listening)
     async with call(livekit_server, name, agent, join=False, room_options=options) as held:
-        await held.caller.join(microphone=False)
+        await held.caller.join(preconnect=True)
         async with Caller(livekit_server, name, "another") as other:
             await other.join(microphone=False)
-            source = rtc.AudioSource(RATE, 1)
-            published = await held.caller.room.local_participant.publish_track(
-                rtc.LocalAudioTrack.create_audio_track("microphone", source),
-                rtc.TrackPublishOptions(
-                    source=rtc.TrackSource.SOURCE_MICROPHONE, preconnect_buffer=True
-                ),
-            )
-            described = {"trackId": published.sid, "sampleRate": str(RATE), "channels": "1"}
-            me = other.room.local_participant
-            early = await me.stream_bytes("early", topic=EARLY, attributes=described)
-            await early.write(voice(1.5).tobytes())
-            await early.aclose()
+            await other.send_early(voice(1.5), track=held.caller.microphone)
             await held.caller.until(lambda: len(agent.frames) > 10)
             assert agent.loud() == 0.0
-        await source.aclose()
 
 
 @pytest.mark.parametrize(
@@ -182,13 +170,7 @@ async def test_a_recording_that_makes_no_sense_deafens_nobody(
     options = room_io.RoomOptions(audio_input=listening)
     async with call(livekit_server, name, agent, join=False, room_options=options) as held:
         await held.caller.join(preconnect=True)
-        me = held.caller.room.local_participant
-        sid = next(iter(me.track_publications))
-        early = await me.stream_bytes(
-            "early", topic=EARLY, attributes={"trackId": sid, **described}
-        )
-        await early.write(voice(0.5).tobytes())
-        await early.aclose()
+        await held.caller.send_early(voice(0.5), described)
         await held.caller.speak(voice(1.0))
         await held.caller.until(lambda: agent.loud() > 0.5)
 
@@ -199,16 +181,8 @@ async def test_a_recording_of_two_channels_is_heard_as_one(
     agent = Listener()
     async with call(livekit_server, name, agent, join=False) as held:
         await held.caller.join(preconnect=True)
-        me = held.caller.room.local_participant
-        described = {
-            "trackId": next(iter(me.track_publications)),
-            "sampleRate": "48000",
-            "channels": "2",
-        }
-        early = await me.stream_bytes("early", topic=EARLY, attributes=described)
         said = np.repeat(voice(1.5), 6)  # three times the rate, on both sides
-        await early.write(said.tobytes())
-        await early.aclose()
+        await held.caller.send_early(said, {"sampleRate": "48000", "channels": "2"})
         await held.caller.until(lambda: agent.loud() > 1.3)
         await asyncio.sleep(0.2)
         assert agent.loud() < 1.7
