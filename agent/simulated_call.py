@@ -81,7 +81,8 @@ class Call(Moments):
             self.voice = agent_voice.voice
         if session.output.audio is None:
             rate = agent_voice.sample_rate if isinstance(agent_voice, TTS) else DEFAULT_RATE
-            self.speaker = Ear(self, self._rate or rate)
+            self.rate = self._rate or rate
+            self.speaker = Ear(self, self.rate)
             session.output.audio = self.speaker
         self._mouth = mouth
         if aloud and session.input.audio is None:
@@ -92,6 +93,7 @@ class Call(Moments):
         except BaseException:
             self.unwatch()
             raise
+        self.start = session.timeline.start  # a little later, where time passes by itself
         for record in session.timeline.records:
             self.note(record)
         session.timeline.read(self.note)

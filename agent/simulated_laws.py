@@ -62,8 +62,8 @@ def sound(call: Call) -> Iterator[str]:
         cut = record.t
         following = min((t for t in resumed if t >= cut), default=float("inf"))
         for began, pcm in call.played:
-            last = began + (len(pcm) - 0.001) / (call.speaker.rate if call.speaker else 1)
-            if last > cut and began < following:
+            last = call.last(began, pcm)
+            if last > cut and last < following:
                 yield f"sound was heard at {began:.3f} s, after the cut at {cut:.3f} s"
                 break
     yield from _order(call)
@@ -113,7 +113,7 @@ def history(call: Call) -> Iterator[str]:
 def _spoken(call: Call, begin: float, end: float) -> list[int]:
     """The words whose last sample was heard in that time, by number."""
     counts: dict[int, int] = {}
-    for value, count in call.runs(begin - 1e-6, end):
+    for value, count in call.runs(begin, end):
         counts[value] = counts.get(value, 0) + count
     lengths = call.voice.lengths
     return [n for n in counts if 0 < n <= len(lengths) and counts[n] == lengths[n - 1]]

@@ -54,6 +54,7 @@ class Notes:
 
     def __init__(self) -> None:
         self.start = 0.0  # loop time at which the call began
+        self.rate = 1  # samples a second of what is heard
         self.ended = 0.0
         self.played: list[tuple[float, Samples]] = []
         self.events: list[tuple[float, EventTypes, Any]] = []
@@ -111,13 +112,20 @@ class Notes:
         return [value for value, count in self.runs() for _ in range(count)]
 
     def runs(self, begin: float = -math.inf, end: float = math.inf) -> list[tuple[int, int]]:
-        """The same of what began in that time, as values, each with how often it comes in a row."""
-        parts = [pcm for at, pcm in self.played if begin <= at < end]
+        """The same of what was begun before `end` and not over at `begin` (seconds of the call), as
+        values, each with how often it comes in a row."""
+        parts = [pcm for at, pcm in self.played if self.last(at, pcm) > begin and at < end]
         samples = np.concatenate(parts) if parts else np.zeros(0, np.int16)
         samples = samples[samples != 0]
         begins = np.flatnonzero(np.diff(samples, prepend=0))  # no sample is 0
         lengths = np.diff(begins, append=len(samples))
         return list(zip(samples[begins].tolist(), lengths.tolist(), strict=True))
+
+    def last(self, at: float, pcm: Samples) -> float:
+        """Until when these samples sound that began `at` that second (but for a microsecond). By
+        this a sound is told from the one before: on an ordinary loop a reply is known to be audible
+        some microseconds after its first sample began."""
+        return at + (len(pcm) - 0.001) / self.rate
 
     def records(self, *kinds: str) -> list[Record]:
         """The records of the timeline of these kinds."""

@@ -224,6 +224,13 @@ def test_ears_say_how_quickly_a_single_utterance_is_understood() -> None:
 
 
 @pytest.mark.realtime
+async def test_on_an_ordinary_loop_sound_and_record_count_from_the_same_moment() -> None:
+    """Else a busy machine shows words as heard after the reply they are of."""
+    async with calling(Host()) as call:
+        assert call.start == call.timeline.start
+
+
+@pytest.mark.realtime
 async def test_a_call_runs_on_an_ordinary_loop() -> None:
     async with calling(Host(), llm=["Six?"]) as call:
         await call.play(says("Hello", gap=0.0), listens(gap=0.1))
