@@ -10,9 +10,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from livekit.agents import CloseReason, get_job_context
+from livekit.agents import CloseReason, JobExecutorType, get_job_context
 
-from antiphon import collector, session_options, worker
+from antiphon import collector, parent, session_options, worker
 from antiphon.arguments import given
 from antiphon.jobs_lost import LostCall as LostCall
 from antiphon.jobs_lost import lost_call as lost_call
@@ -73,6 +73,8 @@ class Setup:
     served: Served
 
     def __call__(self, process: JobProcess) -> None:
+        if process.executor_type is JobExecutorType.PROCESS:
+            parent.end_with_it()
         if self.served.given.setup is not None:
             with blamed(self.served.program, "failed in setup_fnc"):
                 self.served.given.setup(process)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -135,6 +137,47 @@ async def test_a_second_signal_ends_a_worker_at_once_and_its_calls_with_it(
             worker.stop()
             assert await worker.ended() == 128 + 15
             await until(lambda: not alive(int(agent.attributes["pid"])))
+
+
+# A call that blocks its loop; the next process is being set up until a file says so.
+BLOCKS = """
+await appear(ctx)
+time.sleep(1000)
+"""
+SETS_UP = """
+import time
+
+
+def setup(process):
+    if Path("called").exists():
+        Path("setting up").touch()
+        while not Path("set up").exists():
+            time.sleep(0.01)
+
+
+server.setup_fnc = setup
+"""
+
+
+async def test_no_process_outlives_a_worker_that_is_killed(
+    livekit_server: LiveKitServer, tmp_path: Path
+) -> None:
+    program = write(tmp_path, BLOCKS, SETS_UP, agent="killed")
+    with at_work(program, livekit_server) as worker:
+        await worker.registered()
+        (tmp_path / "called").touch()
+        async with rooms_of(livekit_server) as rooms:
+            await rooms.dispatch("killed", "killed")
+            await rooms.agent("killed")
+            await until(lambda: (tmp_path / "setting up").exists())
+            # What a worker has not read when it dies is an error to who wrote it, and no end.
+            worker.process.send_signal(signal.SIGSTOP)
+            (tmp_path / "set up").touch()
+            await asyncio.sleep(1)
+            left = worker.processes()
+            assert len(left) >= 3  # the one that forks, and two for jobs
+            worker.kill()
+            await until(lambda: not any(map(alive, left)))
 
 
 @pytest.mark.parametrize("name", ["survivor", ""])  # without one, every new room is sent an agent

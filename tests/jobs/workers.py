@@ -151,6 +151,10 @@ class Worker:
         servers = psutil.Process(self.process.pid).children()  # which fork
         return [each.pid for server in servers for each in server.children()]
 
+    def processes(self) -> list[int]:
+        """The numbers of all that it has started."""
+        return [each.pid for each in psutil.Process(self.process.pid).children(recursive=True)]
+
     def stop(self) -> None:
         """Ask it to end, as a deployment does."""
         self.process.send_signal(signal.SIGTERM)
