@@ -3,6 +3,8 @@
 That is a stray task, an async generator dropped or kept unfinished, and an error that nobody read:
 see `antiphon.pipeline.strays`. A test marked `realtime` runs on the ordinary loop, by these laws.
 A test that means to provoke a report sets an exception handler of its own on the loop.
+
+The whole of the tests fails for processes that are left when all of them have ended.
 """
 
 from __future__ import annotations
@@ -11,9 +13,13 @@ import asyncio
 import functools
 import gc
 import inspect
+import os
 import signal
-from typing import TYPE_CHECKING
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from antiphon.pipeline.clock import Strays, VirtualTimeLoop, leaving_nothing
@@ -24,11 +30,44 @@ if TYPE_CHECKING:
 
 
 _passed = pytest.StashKey[bool]()
+OF_TESTS = "ANTIPHON_TESTS"  # in the environment of all that the tests start
+ENDED_WITHIN = 10.0  # seconds, of a process whose test is over
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "realtime: run this test on the ordinary event loop")
+    if not _is_xdists(config):
+        os.environ[OF_TESTS] = uuid.uuid4().hex
     _hear_signals()
+
+
+def _is_xdists(config: pytest.Config) -> bool:
+    """It is one of the processes in which xdist runs tests."""
+    return hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    yield  # with the end of xdist's processes, and of the fixtures that last as long as these
+    if _is_xdists(session.config) or not (left := _left_running()):
+        return
+    lines = [f"{each.pid} {' '.join(each.cmdline())[:200]}" for each in left]
+    for each in left:
+        each.kill()
+    reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
+    reporter.write_line("\n".join(["the tests left processes behind:", *lines]), red=True)
+    session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _left_running() -> list[psutil.Process]:
+    """What the tests have started, and has not ended by itself."""
+    theirs = []
+    for each in psutil.process_iter():
+        with suppress(psutil.Error):
+            if each.environ().get(OF_TESTS) == os.environ[OF_TESTS] and each.pid != os.getpid():
+                theirs.append(each)
+    _, alive = psutil.wait_procs(theirs, ENDED_WITHIN)
+    return list(alive)
 
 
 def _hear_signals() -> None:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.jobs.workers import alive
+
 HERE = Path(__file__).parent
 
 PROGRAM = """
-import asyncio, time
+import asyncio, subprocess, sys, time
 import pytest
 
 kept = []
@@ -103,30 +105,25 @@ async def test_careless_fixture(careless):
 
 async def test_careful_fixture(careful):
     await asyncio.sleep(1)
+
+def test_left_process():
+    kept.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]))
 """
 
 
 @pytest.fixture(scope="module")
 def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """For each test of PROGRAM, what it failed with; nothing if it passed."""
+    """For each test of PROGRAM, what it failed with; nothing if it passed. And all it said."""
     folder = tmp_path_factory.mktemp("laws")
     (folder / "test_laws.py").write_text(PROGRAM)
-    (folder / "conftest.py").write_text((HERE / "conftest.py").read_text())
+    laws = (HERE / "conftest.py").read_text()
+    (folder / "conftest.py").write_text(laws.replace("ENDED_WITHIN = 10.0", "ENDED_WITHIN = 0.1"))
     options = ["-c", HERE.parent / "pyproject.toml", "--rootdir", folder, "-p", "no:cacheprovider"]
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            *map(str, options),
-            "--junit-xml=laws.xml",
-            "test_laws.py",
-        ],
-        cwd=folder,
-        check=False,
-        capture_output=True,
+    words = ["-m", "pytest", *map(str, options), "--junit-xml=laws.xml", "test_laws.py"]
+    ran = subprocess.run(
+        [sys.executable, *words], cwd=folder, check=False, capture_output=True, text=True
     )
-    return {
+    return {"all": ran.stdout} | {
         str(case.get("name")): "\n".join(
             f"{part.tag}: {part.get('message')}\n{part.text}"
             for part in case
@@ -192,3 +189,13 @@ def test_a_deadlock_fails_its_test_and_says_who_waits(outcomes: dict[str, str]) 
 def test_a_task_that_a_fixture_leaves_is_an_error(outcomes: dict[str, str]) -> None:
     assert outcomes["test_careless_fixture"].startswith("error: ")
     assert "the fixture's" in outcomes["test_careless_fixture"]
+
+
+def test_a_process_that_is_left_when_all_is_over_is_named_and_ended(
+    outcomes: dict[str, str],
+) -> None:
+    assert outcomes["test_left_process"] == ""
+    said = outcomes["all"].partition("the tests left processes behind:\n")[2]
+    number, _, command = said.partition(" ")
+    assert command.startswith(f"{sys.executable} -c import time; time.sleep(600)\n")
+    assert not alive(int(number))
