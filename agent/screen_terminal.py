@@ -12,6 +12,7 @@ import io as files
 import os
 import re
 import shutil
+import signal
 import sys
 import threading
 from collections import deque
@@ -117,6 +118,7 @@ class TerminalScreen:
                 await asyncio.wait([ready, running], timeout=PAINTED, return_when=first)
                 loop.set_task_factory(factory)  # Textual sets another, from Python 3.12 on
                 running.add_done_callback(lambda _: self._wish(Wish.HANG_UP))
+                self._stop_by(loop)
                 self._lines = self._after
                 sys.stdout = sys.stderr = cast("TextIO", Printed(self, streams[0]))
                 try:
@@ -222,6 +224,16 @@ class TerminalScreen:
     def _catch_up(self) -> None:
         while self._waiting:
             self._waiting.popleft()()
+
+    def _stop_by(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the loop, which draws, obey Ctrl-Z: a signal handler may interrupt a picture."""
+        if self._size is None and (number := getattr(signal, "SIGTSTP", None)) is not None:
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._stop))
+
+    def _stop(self) -> None:
+        if self.app is not None and self.app.is_running:
+            with self.app.suspend():
+                self._terminal.stop()
 
     def _leave_at_once(self) -> None:
         """The process ends: leave the terminal as at any other end."""

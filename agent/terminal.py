@@ -42,7 +42,7 @@ class Patient:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._texts: queue.SimpleQueue[str | threading.Event | None] = queue.SimpleQueue()
         self._given = self._passed = 0  # characters; each is counted in one thread only
         self._thread = threading.Thread(target=self._pass_on, name="terminal", daemon=True)
         self._thread.start()
@@ -60,8 +60,14 @@ class Patient:
     def flush(self) -> None:
         """The thread does."""
 
-    def end(self) -> None:
+    def pass_on(self) -> None:
         """Wait a moment for what is left."""
+        passed = threading.Event()
+        self._texts.put(passed)
+        passed.wait(DRAINED)
+
+    def end(self) -> None:
+        """The same, and take nothing more."""
         self._texts.put(None)
         self._thread.join(DRAINED)
 
@@ -70,6 +76,9 @@ class Patient:
 
     def _pass_on(self) -> None:
         while (text := self._texts.get()) is not None:
+            if isinstance(text, threading.Event):
+                text.set()
+                continue
             with suppress(OSError):  # nobody is there any more
                 self._file.write(text)
                 self._file.flush()
@@ -114,6 +123,14 @@ class Terminal:
         os.close(begin)
         self._reader = threading.Thread(target=self._follow, args=(end,), daemon=True)
         self._reader.start()
+
+    def stop(self) -> None:
+        """Stop the process, once the terminal has what was written last, until it is continued."""
+        if self._file is not None:
+            self._file.pass_on()
+        restart = signal.signal(signal.SIGCONT, signal.SIG_DFL)  # Textual's: a screen begun twice
+        os.kill(os.getpid(), signal.SIGSTOP)
+        signal.signal(signal.SIGCONT, restart)
 
     def give_back(self) -> None:
         """Put back what was there; may be called again, and by a signal handler."""
