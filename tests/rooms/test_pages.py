@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,31 @@ from tests.rooms.holding import call
 from tests.rooms.test_engines import REPLIES, plain, recognised
 
 if TYPE_CHECKING:
+    from tests.browser import Tab
     from tests.livekit_server import LiveKitServer
+    from tests.rooms.holding import Held
 
 pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 CALLER = SAMPLES / "callers" / "hello.wav"
+WORDS = {"weather", "cold", "windy", "today"}  # of the reply
+
+
+def has_replied(held: Held, times: int) -> bool:
+    return held.history("assistant").count(REPLIES[0]) >= times
+
+
+async def understood(held: Held, seen: Tab) -> set[str]:
+    """The words that the page has played, once all were understood, or the reply was said often:
+    on a busy machine sound has gaps."""
+    found: set[str] = set()
+    for times in range(2, 8):
+        await held.caller.until(partial(has_replied, held, times), PATIENCE / 1000)
+        found = set(await recognised(local.local_stt(), await seen.heard()))
+        if found >= WORDS:
+            break
+    return found
 
 
 async def test_a_page_of_livekit_client_alone_talks_hears_and_shows_state_and_words(
@@ -43,10 +63,7 @@ async def test_a_page_of_livekit_client_alone_talks_hears_and_shows_state_and_wo
             await seen.watch("#state")
             await seen.page.get_by_role("button", name="Call").click()
             await seen.listen()
-            await held.caller.until(
-                lambda: held.history("assistant").count(REPLIES[0]) >= 2, PATIENCE / 1000
-            )
-            sound = await seen.heard()
+            found = await understood(held, seen)
             said = await seen.page.locator("p.agent").all_inner_texts()
             asked = await seen.page.locator("p.you").all_inner_texts()
             states = await seen.texts("#state")
@@ -55,8 +72,7 @@ async def test_a_page_of_livekit_client_alone_talks_hears_and_shows_state_and_wo
     assert finished == held.history("assistant")[: len(finished)]
     assert " ".join(plain(" ".join(asked))).startswith(held.history("user")[0])
     assert {"listening", "speaking"} <= set(states)
-    found = await recognised(local.local_stt(), sound)
-    assert {"weather", "cold", "windy", "today"} <= set(found)
+    assert found >= WORDS
 
 
 async def test_livekits_components_for_voice_assistants_show_an_agent_as_it_speaks(
