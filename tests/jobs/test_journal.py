@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from antiphon.journal import SHORTEN_AFTER, Call, Journal
 from antiphon.pipeline.errors import UsageError
+from tests.jobs import dying
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 ONE = Call("AJ_1", "AD_1", "room 1", "ada", "agent-1")
 TWO = Call("AJ_2", "AD_2", "room 2", "", "agent-2")
-DEAD = """
-import os, sys
-from pathlib import Path
-from antiphon.journal import Call, Journal
-journal = Journal(Path(sys.argv[1]))
-for name in sys.argv[2:]:
-    journal.began(Call(f"AJ_{name}", f"AD_{name}", f"room {name}", "ada", f"agent-{name}"))
-journal.over("AJ_over")
-"""
+FORKING = multiprocessing.get_context("forkserver")  # a process of its own costs two seconds each
+FORKING.set_forkserver_preload(["tests.jobs.dying"])
 
 
 @pytest.fixture
@@ -36,7 +29,10 @@ def path(tmp_path: Path) -> Path:
 
 def died(path: Path, *names: str) -> None:
     """A worker that had these calls, and is no more."""
-    subprocess.run([sys.executable, "-c", DEAD, str(path), *names], check=True, timeout=60)
+    worker = FORKING.Process(target=dying.begin, args=(path, *names))
+    worker.start()
+    worker.join()
+    assert worker.exitcode == 0
 
 
 def test_calls_of_a_dead_worker_that_were_not_over_are_left_behind_in_their_order(
@@ -67,16 +63,13 @@ def test_a_call_of_another_worker_goes_on_for_as_long_as_that_worker_lives(path:
     mine = Journal(path)
     mine.began(ONE)
     died(path, "3")
-    waits = f"{DEAD}print(flush=True)\nsys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", waits, str(path), "over", "4"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as other:
-        assert other.stdout is not None
-        other.stdout.readline()
-        assert [call.room for call in mine.going_on()] == ["room 4"]
-        other.communicate()
+    began, over = FORKING.Event(), FORKING.Event()
+    other = FORKING.Process(target=dying.begin_and_wait, args=(began, over, path, "over", "4"))
+    other.start()
+    began.wait()
+    assert [call.room for call in mine.going_on()] == ["room 4"]
+    over.set()
+    other.join()
     assert mine.going_on() == []
 
 
