@@ -29,7 +29,7 @@ class Errands:
     """What stands in line by the end of the loop's step is done in the next one, without a pause,
     and `at_last` after it: a plugin may connect with what it knows then, for good.
 
-    Mutable state: what is to be done, and who waits for it.
+    Mutable state: what is to be done, who waits for it, and what is being done.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Errands:
         self._at_last = at_last
         self._line: Stream[Errand] = Stream(10**6, name="realtime")
         self._awaited: list[asyncio.Future[None]] = []
-        self._beginning = scope.start("realtime beginning", self._begin())
+        self._doing: asyncio.Task[Any] = scope.start("realtime beginning", self._begin())
         self._working: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -61,9 +61,9 @@ class Errands:
         return done
 
     def close(self) -> None:
-        """Nothing more is done, and nobody need wait."""
+        """Nothing more is done, not even to its end, and nobody need wait."""
         self._line.close()
-        self._beginning.cancel()
+        self._doing.cancel()
         if self._working is not None:
             self._working.cancel()
         self._settle(*self._awaited)
@@ -79,19 +79,19 @@ class Errands:
             self._judge("beginning", await outcome(self._at_last()))
 
     async def _work(self) -> None:
-        await self._within("beginning", self._beginning)
+        await self._done("beginning")
         async for what, do, done in self._line:
-            task = self._scope.start(what, outcome(do()))
-            await self._within(what, task)
+            self._doing = task = self._scope.start(what, outcome(do()))
+            await self._done(what)
             if task.done() and not task.cancelled():
                 self._judge(what, task.result())
             self._settle(done)
 
-    async def _within(self, what: str, task: asyncio.Task[Any]) -> None:
+    async def _done(self, what: str) -> None:
         """Wait for it, but not for ever."""
-        await asyncio.wait([task], timeout=LIMIT)
-        if not task.done():
-            task.cancel()
+        await asyncio.wait([self._doing], timeout=LIMIT)
+        if not self._doing.done():
+            self._doing.cancel()
             self._judge(what, NodeTimeout.after(f"realtime {what}", LIMIT))
 
     def _judge(self, what: str, error: Exception | None) -> None:

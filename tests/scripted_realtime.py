@@ -83,7 +83,7 @@ class ScriptedSession(llm.RealtimeSession[Any]):
         self._context = llm.ChatContext.empty()
         self._tools = llm.ToolContext.empty()
         self._item = self._name("user")
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in the same order in each run
         self._asked: list[asyncio.Future[llm.GenerationCreatedEvent]] = []
         self._sounded: dict[str, float] = {}  # seconds of its messages so far
         self._ending: asyncio.TimerHandle | None = None
@@ -98,8 +98,8 @@ class ScriptedSession(llm.RealtimeSession[Any]):
 
     def _run(self, work: Any) -> asyncio.Task[None]:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
         return task
 
     # What it hears.
@@ -342,7 +342,8 @@ class ScriptedSession(llm.RealtimeSession[Any]):
     async def aclose(self) -> None:
         self._go_on()
         self._cancel()
-        for task in list(self._tasks):
+        while self._tasks:  # one that ends may have begun another
+            task = next(iter(self._tasks))
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task

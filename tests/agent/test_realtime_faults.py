@@ -10,7 +10,7 @@ from livekit.agents import CloseReason, llm
 
 from antiphon import Agent, function_tool
 from antiphon.simulate import calls
-from tests.scripted import Call, at, check, check_sound, hold, sentence, user
+from tests.scripted import Call, Plain, at, check, check_sound, hold, sentence, user
 from tests.scripted_producers import model_of, told
 from tests.scripted_realtime import ScriptedRealtime, ScriptedSession
 
@@ -239,3 +239,24 @@ def test_two_replies_whose_tools_a_model_answers_by_itself_both_end() -> None:
     call = hold(at(0.1, ask), at(0.7, ask), agent=make)
     check(call)
     assert call.text("assistant") == f"{WORDS[0]} {WORDS[1]}".split()
+
+
+def test_nothing_is_told_to_a_model_whose_session_is_closed() -> None:
+    """It would answer the call that has handed over."""
+
+    class Leaving(Agent):
+        @function_tool
+        async def leave(self) -> Agent:
+            """Leave."""
+            return Plain(call.caller, call.voice)
+
+    def make(call: Call) -> Agent:
+        replies: Any = [calls("leave"), WORDS[0]]
+        model = ScriptedRealtime(replies, call.voice, auto_tool_reply_generation=True)
+        models.append(model)
+        return Leaving(instructions="Answer.", llm=model)
+
+    call, models = Call(), list[ScriptedRealtime]()
+    hold(ASKED, agent=make, until=1.6, call=call)  # raises for what the model does after its close
+    assert [session.closed for session in models[0].sessions] == [True]
+    assert not call.text("assistant")
