@@ -116,7 +116,7 @@ def _check(
 
 
 class Session(Protocol):
-    """What asking needs of it."""
+    """What asking needs of it, and saying whose turn it is."""
 
     @property
     def conversation(self) -> Conversation: ...

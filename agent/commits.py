@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from antiphon.pipeline import observations as o
 
 if TYPE_CHECKING:
+    from antiphon.asked import Session
     from antiphon.conversation import Conversation
 
 
@@ -40,13 +41,6 @@ class Commits:
         for committed in waiting:
             if not committed.done():
                 committed.set_result(text)
-
-
-class Session(Protocol):
-    """What this needs of it."""
-
-    @property
-    def conversation(self) -> Conversation: ...
 
 
 class TurnsOfSession:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Session(Protocol):
-    """What being in a room needs of it."""
+    """What being in a room needs of it, and seeing."""
 
     _run: Run | None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from antiphon.nodes.room_input import RoomPictures
 
@@ -11,16 +11,10 @@ if TYPE_CHECKING:
     from livekit import rtc
     from livekit.agents import io, llm
 
-    from antiphon.lifecycle import Run
+    from antiphon.in_room import Session
     from antiphon.pipeline.streams import Scope
     from antiphon.session import AgentSession
     from antiphon.vision import Vision
-
-
-class Session(Protocol):
-    """What seeing needs of it."""
-
-    _run: Run | None
 
 
 class SightOfSession:
