@@ -7,6 +7,7 @@ answers is a `Reply`, in that protocol's own form.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 PACE: Final = 0.02  # seconds between two words
 WORDS: Final = "one two three four five six seven eight nine ten".split()
+
+
+def counting() -> Iterator[str]:
+    """Words without an end, five to a sentence."""
+    for number in itertools.count(1):
+        yield f"{WORDS[number % 10]}{'.' if number % 5 == 0 else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +55,10 @@ class Reply:
     fault: str = ""
     used: Used = field(default_factory=Used)
 
-    @property
-    def words(self) -> list[str]:
-        return [word + " " for word in self.text.split()]
+    def words(self) -> Iterator[str]:
+        yield from self.text.split()
+        if self.endless:
+            yield from counting()
 
 
 @dataclass(slots=True)
@@ -211,10 +219,10 @@ class Server:
         asked.notes["reply"] = reply
         if first := self.speaks.begin(asked):
             yield first
-        for word in self._words(reply):
+        for word in reply.words():
             asked.sent += 1
             asked.first = asked.first or asyncio.get_running_loop().time()
-            yield self.speaks.word(asked, word)
+            yield self.speaks.word(asked, word + " ")
         if reply.fault in ("cut", "stall"):
             return
         if reply.fault == "broken":
@@ -224,13 +232,6 @@ class Server:
             yield self.speaks.call(asked, number, name, arguments)
         asked.ended = asyncio.get_running_loop().time()
         yield self.speaks.end(asked, reply, filtered=reply.fault == "filtered")
-
-    def _words(self, reply: Reply) -> Iterator[str]:
-        yield from reply.words
-        number = 0
-        while reply.endless:
-            number += 1
-            yield f"{WORDS[number % 10]}{'.' if number % 5 == 0 else ''} "
 
     def _error(self, status: int, why: str) -> web.Response:
         headers = {"Content-Type": "application/json", "x-amzn-RequestId": "refused"}

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from antiphon.conformance.wire import counting
 from tests.realtime.sound import OUT_RATE, Lines, Numbered
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
     from tests.realtime.wire import Speaks
-
-WORDS: Final = "one two three four five six seven eight nine ten".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,8 @@ class Answer:
 
     def words(self) -> Iterator[str]:
         yield from self.text.split()
-        number = 0
-        while self.endless:
-            number += 1
-            yield f"{WORDS[number % 10]}{'.' if number % 5 == 0 else ''}"
+        if self.endless:
+            yield from counting()
 
 
 @dataclass(slots=True)
