@@ -292,8 +292,6 @@ OTHERS: Final = [
 ]
 
 PROVIDERS: Final = [*CHATTING, *OTHERS, LANGCHAIN]
-# One of each protocol: what a client makes of a fault is the protocol's, not the address's.
-CLIENTS: Final = [*CHATTING[:2], *OTHERS]
 
 
 def named(name: str) -> Provider:
