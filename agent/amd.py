@@ -91,6 +91,7 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
 
     @property
     def enabled(self) -> bool:
+        """It was entered, and not closed."""
         return self._done is not None and not self._scope.closing
 
     @property
@@ -100,6 +101,7 @@ class AMD(rtc.EventEmitter[Literal["amd_prediction"]]):
 
     @property
     def pending(self) -> bool:
+        """There is no verdict yet."""
         return self.enabled and self._result is None
 
     @property

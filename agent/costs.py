@@ -70,6 +70,7 @@ class Price:
     audio_cached: float | None = None
 
     def of(self, used: Used) -> float:
+        """Dollars for one request."""
         heard, spoken = used.sound.heard, used.sound.spoken
         known = used.sound.cached
         audio_in = _or(self.audio_input, self.input)
@@ -104,6 +105,7 @@ class SessionCost:
 
     @property
     def dollars(self) -> float:
+        """Of all models whose price is known."""
         return sum(each.dollars or 0.0 for each in self.models)
 
     @property

@@ -137,6 +137,7 @@ class RoomIO:
 
     @property
     def linked_participant(self) -> rtc.RemoteParticipant | None:
+        """Who is talked with; None while nobody is there."""
         return self._link.participant
 
     @property

@@ -156,6 +156,7 @@ class AgentSession(
 
     @property
     def userdata(self) -> Userdata_T:
+        """The application's own; ArgumentError where it was given none."""
         if self._userdata is NOT_GIVEN:
             raise ArgumentError("this session has no userdata: pass userdata= to AgentSession")
         return cast("Userdata_T", self._userdata)
@@ -184,11 +185,14 @@ class AgentSession(
 
     @property
     def agent_state(self) -> str:
+        """ "initializing" (before the start and after the close), "listening", "thinking" or
+        "speaking"."""
         closed = self._run is None or self._run.closed.done()
         return "initializing" if closed else self.conversation.states.agent
 
     @property
     def user_state(self) -> str:
+        """ "listening", "speaking" or "away"."""
         return self._run.conversation.states.user if self._run else "listening"
 
     @property

@@ -214,10 +214,12 @@ class OptionsOfAgent:
 
     @property
     def min_endpointing_delay(self) -> NotGivenOr[float]:
+        """Seconds."""
         return ((self._turn_handling or {}).get("endpointing") or {}).get("min_delay", NOT_GIVEN)
 
     @property
     def max_endpointing_delay(self) -> NotGivenOr[float]:
+        """Seconds."""
         return ((self._turn_handling or {}).get("endpointing") or {}).get("max_delay", NOT_GIVEN)
 
 

@@ -79,6 +79,7 @@ class SpeechHandle:
 
     @property
     def interrupted(self) -> bool:
+        """It was ended before its end, by the user or by the application."""
         return self._reply.interrupted
 
     @property
@@ -88,6 +89,7 @@ class SpeechHandle:
 
     @property
     def allow_interruptions(self) -> bool:
+        """Whether the user may end it; RuntimeError where that is forbidden too late."""
         return not self._reply.kind.protected
 
     @allow_interruptions.setter
@@ -102,6 +104,7 @@ class SpeechHandle:
         return self._done
 
     def done(self) -> bool:
+        """It has been heard to its end, or was cut, with all of its tools."""
         return self._done.done()
 
     def exception(self) -> BaseException | None:
@@ -140,6 +143,7 @@ class SpeechHandle:
         return self
 
     def add_done_callback(self, callback: Callable[[SpeechHandle], object]) -> None:
+        """Have it called, once, soon after the speech is done; with the handle."""
         if self.done():
             asyncio.get_running_loop().call_soon(callback, self)
         else:

@@ -45,12 +45,16 @@ SPOKEN: Final = (
 
 @dataclass
 class GetCardNumberResult:
+    """The number in digits, and who issued it: "Visa", "Mastercard" …, else "Other"."""
+
     issuer: str
     card_number: str
 
 
 @dataclass
 class GetSecurityCodeResult:
+    """Three or four digits."""
+
     security_code: str
 
 
@@ -63,6 +67,8 @@ class GetExpirationDateResult:
 
 @dataclass
 class GetCreditCardResult:
+    """All of a card; the date is MM/YY."""
+
     cardholder_name: str
     issuer: str
     card_number: str

@@ -42,6 +42,8 @@ class TaskGroupResult:
 
 @dataclass
 class TaskCompletedEvent:
+    """A task of the group, by its id, and what it came to."""
+
     agent_task: AgentTask[Any]
     task_id: str
     result: Any

@@ -105,6 +105,8 @@ class GetEmailTask(FormTask[GetEmailResult]):
 
 @dataclass
 class GetPhoneNumberResult:
+    """Digits, with a + before them where one was given."""
+
     phone_number: str
 
 
@@ -134,6 +136,8 @@ class GetPhoneNumberTask(FormTask[GetPhoneNumberResult]):
 
 @dataclass
 class GetAddressResult:
+    """The parts in one line: street, unit, locality, country."""
+
     address: str
 
 
@@ -170,6 +174,8 @@ class GetAddressTask(FormTask[GetAddressResult]):
 
 @dataclass
 class GetDOBResult:
+    """The time is None where it was not asked for, or is not known."""
+
     date_of_birth: date
     time_of_birth: time | None = None
 
