@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ PROTOCOLS = (
     *("openai", "openai responses", "openai responses by websocket", "mistral", "anthropic"),
     *("google", "amazon bedrock"),
 )
+RUNTIMES: tuple[Any, Any] = (livekit, antiphon)
 LEFT_WITHIN = 0.5  # seconds after which a connection counts as kept open
 QUIET = rtc.AudioFrame(bytes(OUT_RATE // 5 * 2), OUT_RATE, 1, OUT_RATE // 5)
 
@@ -57,55 +59,35 @@ class TheirReader(Reading, livekit.Agent):
     pass
 
 
-class OurTalk:
-    """Our session with a model."""
+@dataclass
+class Talk:
+    """A session with its agent."""
 
-    def __init__(self, model: Any) -> None:
-        self.session: Any = antiphon.AgentSession(llm=model, user_away_timeout=None)
-        self.agent: Any = OurReader(instructions="Be brief.")
-        self.sink: Any = OurSink()
-
-    async def start(self) -> None:
-        self.session.output.audio = self.sink
-        await self.session.start(self.agent)
-
-    async def close(self) -> None:
-        await self.session.aclose()
-
-
-class TheirTalk(OurTalk):
-    """LiveKit's."""
-
-    def __init__(self, model: Any) -> None:
-        self.session = livekit.AgentSession(llm=model, user_away_timeout=None)
-        self.agent = TheirReader(instructions="Be brief.")
-        self.sink = TheirSink()
-
-    async def start(self) -> None:
-        self.session.output.audio = self.sink
-        await self.session.start(self.agent, record=False)
-
-    async def close(self) -> None:
-        await self.session.aclose()
-        await self.sink.aclose()
+    session: Any
+    agent: Any
 
 
 @asynccontextmanager
-async def talk(
-    make: Callable[[Any], OurTalk], provider: Provider, url: str
-) -> AsyncGenerator[OurTalk, None]:
+async def talk(runtime: Any, provider: Provider, url: str) -> AsyncGenerator[Talk, None]:
+    """A conversation with that model, in our package or in LiveKit's."""
+    reader = OurReader if runtime is antiphon else TheirReader
+    sink = OurSink() if runtime is antiphon else TheirSink()
     async with provider.at(url) as model:
-        held = make(model)
-        await held.start()
+        held = Talk(
+            runtime.AgentSession(llm=model, user_away_timeout=None),
+            reader(instructions="Be brief."),
+        )
+        held.session.output.audio = sink
+        await held.session.start(held.agent, record=False)
         try:
             yield held
         finally:
-            await held.close()
+            await held.session.aclose()
+            if isinstance(sink, TheirSink):
+                await sink.aclose()
 
 
-async def turns(
-    make: Callable[[Any], OurTalk], provider: Provider, number: int
-) -> tuple[list[float], list[float]]:
+async def turns(runtime: Any, provider: Provider, number: int) -> tuple[list[float], list[float]]:
     """Milliseconds from the first word on the socket to the first text at `tts_node`, and from an
     interruption to the connection's end, for as many turns; the second empty if it stays open."""
     server = Server(provider.speaks(), script=lambda _: Reply("Sure.", endless=True))
@@ -114,7 +96,7 @@ async def turns(
     async with (
         utils.http_context.open(),
         serving(server),
-        talk(make, provider, server.url) as held,
+        talk(runtime, provider, server.url) as held,
     ):
         for _ in range(number):
             held.agent.first = loop.create_future()
@@ -132,14 +114,14 @@ async def turns(
     return texts, ends
 
 
-async def crowd(make: Callable[[Any], OurTalk], number: int) -> tuple[int, int, int]:
+async def crowd(runtime: Any, number: int) -> tuple[int, int, int]:
     """How many of so many sessions at once were answered, how many connections there were at most,
     and how many file descriptors were left over."""
     provider = named("openai")
     server = Server(provider.speaks(), script=lambda _: Reply("Here is your answer. It is short."))
     async with utils.http_context.open(), serving(server):
         before = descriptors()
-        with_models = [talk(make, provider, server.url) for _ in range(number)]
+        with_models = [talk(runtime, provider, server.url) for _ in range(number)]
         held = [await each.__aenter__() for each in with_models]
         speeches = []
         for each in held:
@@ -171,7 +153,7 @@ def costs(quick: bool) -> list[Line]:
     for name in PROTOCOLS:
         try:
             theirs, ours = (
-                asyncio.run(turns(make, named(name), number)) for make in (TheirTalk, OurTalk)
+                asyncio.run(turns(runtime, named(name), number)) for runtime in RUNTIMES
             )
         except NotInstalled as error:
             lines.append((f"{name}: {error}", "–", "–", "–", "–"))
@@ -193,8 +175,8 @@ def crowded(quick: bool) -> list[Line]:
     """A hundred at once."""
     number = 20 if quick else 100
     cells = []
-    for make in (TheirTalk, OurTalk):
-        answered, most, left = asyncio.run(crowd(make, number))
+    for runtime in RUNTIMES:
+        answered, most, left = asyncio.run(crowd(runtime, number))
         cells.append(f"{answered} answered, {left} of {most} descriptors left")
     measure = f"{number} sessions at once on one chat server"
     return [(measure, cells[0], "–", cells[1], "all, and none left")]
