@@ -14,7 +14,7 @@ from antiphon.conformance.provider import Made, Provider
 from antiphon.conformance.providers import INFERENCE, speech
 from antiphon.conformance.studio import FAULTS, Studio
 from antiphon.conformance.talking import given_up, visited
-from antiphon.conformance.voices import RATE, WORD, Cartesia, ElevenLabs, Speech
+from antiphon.conformance.voices import WORD, Cartesia, ElevenLabs, Speech
 from antiphon.simulate import Call, ScriptedSTT, ScriptedVAD, interrupts, listens, says
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ async def words(provider: Provider) -> str:
 
 
 def _seconds(call: Call) -> float:
-    rate = call.speaker.rate if call.speaker is not None else RATE
-    return sum(int((abs(pcm.astype(int)) > 100).sum()) for _, pcm in call.played) / rate
+    return sum(int((abs(pcm.astype(int)) > 100).sum()) for _, pcm in call.played) / call.rate
 
 
 async def barge_in(provider: Provider) -> str:
