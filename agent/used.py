@@ -54,29 +54,26 @@ class Used:
 def used_by(report: AgentMetrics) -> Used | None:
     """What a request used, by what its model reports; None for what has no price."""
     about = getattr(report, "metadata", None)
-    provider = (about.model_provider if about else None) or ""
-    model = (about.model_name if about else None) or ""
+    whose = (about.model_provider or "", about.model_name or "") if about else ("", "")
     match report:
         case metrics.LLMMetrics():
             return Used(
                 "llm",
-                provider,
-                model,
+                *whose,
                 prompt=report.prompt_tokens,
                 cached=report.prompt_cached_tokens,
                 written=report.cache_creation_tokens,
                 out=report.completion_tokens,
             )
         case metrics.RealtimeModelMetrics():
-            return _spoken(report, provider, model)
+            return _spoken(report, whose)
         case metrics.TTSMetrics():
             characters, seconds = report.characters_count, report.audio_duration
-            return Used("tts", provider, model, characters=characters, seconds=seconds)
+            return Used("tts", *whose, characters=characters, seconds=seconds)
         case metrics.STTMetrics():
             return Used(
                 "stt",
-                provider,
-                model,
+                *whose,
                 prompt=report.input_tokens,
                 out=report.output_tokens,
                 seconds=report.audio_duration,
@@ -85,14 +82,13 @@ def used_by(report: AgentMetrics) -> Used | None:
     return None
 
 
-def _spoken(report: metrics.RealtimeModelMetrics, provider: str, model: str) -> Used | None:
+def _spoken(report: metrics.RealtimeModelMetrics, whose: tuple[str, str]) -> Used | None:
     """What a response used, or a connection in some time; one that has only begun, nothing."""
     given, made = report.input_token_details, report.output_token_details
     cached = given.cached_tokens_details or metrics.RealtimeModelMetrics.CachedTokenDetails()
     used = Used(
         "llm",
-        provider,
-        model,
+        *whose,
         prompt=report.input_tokens,
         cached=given.cached_tokens,
         out=report.output_tokens,
