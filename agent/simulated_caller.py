@@ -56,6 +56,44 @@ class Cue:
     do: Callable[[Caller], object]
 
 
+class Speech(asyncio.Queue[SpeechEvent]):
+    """What the recognisers report. Whoever has begun to hear an utterance hears it to its end, as
+    one does that is replaced in the middle of it; the next one is for who has begun to listen last.
+
+    Mutable state: the tasks that have listened, the one that hears an utterance, and who waits.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listeners: list[asyncio.Task[Any]] = []
+        self._hearing: asyncio.Task[Any] | None = None
+        self._news = asyncio.Event()
+
+    def put_nowait(self, event: SpeechEvent) -> None:
+        super().put_nowait(event)
+        self._news.set()
+
+    async def get(self) -> SpeechEvent:
+        """What comes next, once it is for the task that asks."""
+        here = asyncio.current_task()
+        assert here is not None
+        if here not in self._listeners:
+            self._listeners.append(here)
+            here.add_done_callback(self._gone)
+        while self.empty() or (self._hearing or self._listeners[-1]) is not here:
+            self._news.clear()
+            await self._news.wait()
+        event = self.get_nowait()
+        self._hearing = here if event.type is SpeechEventType.INTERIM_TRANSCRIPT else None
+        self._news.set()
+        return event
+
+    def _gone(self, task: asyncio.Task[Any]) -> None:
+        self._listeners.remove(task)
+        self._hearing = None if self._hearing is task else self._hearing
+        self._news.set()
+
+
 class Caller:
     """Who speaks to the agent.
 
@@ -64,7 +102,7 @@ class Caller:
     """
 
     def __init__(self) -> None:
-        self.speech: asyncio.Queue[SpeechEvent] = asyncio.Queue()
+        self.speech = Speech()
         self.utterances: list[str] = []  # for recognisers of whole utterances
         self.finals: list[str] = []
         self.unfinished = ""

@@ -11,6 +11,7 @@ import pytest
 from antiphon import UsageError, simulate
 from antiphon.pipeline.clock import run
 from antiphon.simulate import (
+    Caller,
     Ears,
     Line,
     ScriptedLLM,
@@ -221,6 +222,30 @@ def test_ears_say_how_quickly_a_single_utterance_is_understood() -> None:
     parts = delay.detail["parts"]
     assert isinstance(parts, dict)
     assert parts["recognition"] == 1.5
+
+
+async def test_an_utterance_is_heard_to_its_end_by_the_recogniser_that_has_begun_it() -> None:
+    caller, heard = Caller(), [list[str](), list[str]()]
+
+    async def listen(number: int) -> None:
+        while True:
+            heard[number].append((await caller.speech.get()).alternatives[0].text)
+
+    tasks = [asyncio.create_task(listen(0))]
+    await asyncio.sleep(0.1)
+    caller.says("one", final=False)
+    await asyncio.sleep(0.1)
+    tasks.append(asyncio.create_task(listen(1)))  # the one before is replaced
+    await asyncio.sleep(0.1)
+    caller.says("one two", final=True)
+    caller.says("three", final=False)
+    await asyncio.sleep(0.1)
+    tasks.pop().cancel()
+    await asyncio.sleep(0.1)
+    caller.says("three four", final=True)
+    await asyncio.sleep(0.1)
+    tasks.pop().cancel()
+    assert heard == [["one", "one two", "three four"], ["three"]]
 
 
 @pytest.mark.realtime
