@@ -41,6 +41,11 @@ def said(ran: Ran, speaker: str) -> list[str]:
     return [str(line["text"]) for line in ran.transcript if line["speaker"] == speaker]
 
 
+def complaints(ran: Ran) -> list[str]:
+    """What was said on standard error, but for a clock that waits for a busy machine."""
+    return [line for line in ran.err.splitlines() if "antiphon.clock: clock held" not in line]
+
+
 def sounding(ran: Ran, channel: int) -> list[float]:
     """The seconds at which one side is not silent; 0 is the caller, 1 the agent."""
     with wave.open(str(ran.folder / "conversation.wav")) as file:
@@ -68,7 +73,7 @@ def test_hello_answers_a_caller(programs: Programs) -> None:
     assert hello.startswith("Hello! I am Ada.")
     assert time.startswith("It is ")
     assert "oodbye" in goodbye
-    assert ran.err == ""
+    assert not complaints(ran)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +117,7 @@ def test_an_interruption_is_obeyed(programs: Programs) -> None:
     assert not [at for at in agent if ended <= at < begun]
     assert agent[-1] > begun
     assert "cut after" in ran.out
-    assert ran.err == ""
+    assert not complaints(ran)
 
 
 def test_a_hum_and_a_cough_do_not_end_a_story(programs: Programs) -> None:
@@ -122,7 +127,7 @@ def test_a_hum_and_a_cough_do_not_end_a_story(programs: Programs) -> None:
     assert not story["interrupted"]
     assert str(story["text"]).endswith("Would you like another story?")
     assert "that was no interruption" in ran.out
-    assert ran.err == ""
+    assert not complaints(ran)
 
 
 def typed(programs: Programs, sample: str, *lines: str) -> Ran:
