@@ -51,7 +51,8 @@ class Writer(Agent):
 async def serving(transport: str) -> AsyncIterator[MCPServer]:
     """A server that answers, by the client that reaches it."""
     if transport == "stdio":
-        yield MCPServerStdio(sys.executable, [SERVER, "stdio"], client_session_timeout_seconds=5)
+        words = [SERVER, "stdio"]  # it begins with the first request, which may take its time
+        yield MCPServerStdio(sys.executable, words, client_session_timeout_seconds=60)
         return
     process = await asyncio.create_subprocess_exec(
         sys.executable, SERVER, transport, stdout=asyncio.subprocess.PIPE
@@ -133,11 +134,10 @@ async def test_an_error_of_the_tool_is_what_the_server_says() -> None:
 
 
 async def test_a_server_that_does_not_answer_in_time_is_one_clear_answer() -> None:
-    server = MCPServerStdio(sys.executable, [SERVER, "stdio"], client_session_timeout_seconds=5)
-    toolset = MCPToolset(id="mcp", mcp_server=server)
-    server._read_timeout = 3
-    agent = Writer([calls("hangs")], tools=[toolset])
-    [output] = await use(agent, AgentSession(vad=None))
+    async with serving("http") as server:
+        server._read_timeout = 3
+        agent = Writer([calls("hangs")], tools=[MCPToolset(id="mcp", mcp_server=server)])
+        [output] = await use(agent, AgentSession(vad=None))
     assert output.output == "The server of the tool hangs failed: Request 'tools/call' timed out"
 
 
