@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tests.livekit_server import LiveKitServer
 
 PAGE: Final = Path(__file__).parents[1] / "samples" / "page"
-PATIENCE: Final = 100_000  # milliseconds: a machine may be busy
+PATIENCE: Final = 200_000  # milliseconds: a machine may be busy
 RATE: Final = 16_000  # of what a page hears
 MICROPHONE: Final = 48_000
 FLAGS: Final = [

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.livekit_server import LiveKitServer
     from tests.rooms.holding import Held
 
-pytestmark = [pytest.mark.realtime, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.realtime, pytest.mark.timeout(500)]
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 CALLER = SAMPLES / "callers" / "hello.wav"
