@@ -71,7 +71,7 @@ def run_app(server: AgentServer | WorkerOptions) -> None:
 def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
     """Do what the command line says and return the exit status; `server` saves naming a file."""
     _open_streams()
-    given = _parser(own=server is not None).parse_args(arguments)
+    given = _understood(arguments, own=server is not None)
     heeding = signals.Signals()
     try:
         if given.command in serving.COMMANDS:
@@ -104,11 +104,21 @@ def _open_streams() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
 
 
-def _parser(*, own: bool) -> argparse.ArgumentParser:
+def _understood(arguments: Sequence[str], *, own: bool) -> argparse.Namespace:
     """`own`: the program itself is run, and needs no naming."""
     parser = argparse.ArgumentParser(prog=None if own else "antiphon")
     parser.add_argument("--version", action="version", version=f"antiphon {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_commands(commands, own=own)
+    given, unknown = parser.parse_known_args(arguments)
+    if unknown:  # argparse itself would show the options of no command
+        commands.choices[given.command].error(f"unrecognized arguments: {' '.join(unknown)}")
+    return given
+
+
+def _add_commands(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], *, own: bool
+) -> None:
     console = commands.add_parser("console", help="hold a conversation on this machine")
     if not own:
         console.add_argument(
@@ -126,7 +136,6 @@ def _parser(*, own: bool) -> argparse.ArgumentParser:
     doctor.set_defaults(debug=False)
     models = commands.add_parser("conformance", help="try language models in calls")
     conforming.options(models)
-    return parser
 
 
 def _doctor(given: argparse.Namespace) -> int:

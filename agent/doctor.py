@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from antiphon.nodes import devices, sound_check
+from antiphon.nodes.bring import by_pip
 from antiphon.nodes.local import espeak, flite, stt, vad
 from antiphon.nodes.portaudio import Driver, PortAudio
 from antiphon.pipeline.errors import NodeUnavailable, NoSound
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 OLDEST: Final = (3, 11)
-PACKAGES: Final = ("livekit-agents", "livekit", "numpy", "soxr", "sounddevice")
+PACKAGES: Final = ("livekit-agents", "livekit", "numpy", "soxr", "sounddevice", "textual")
+OF_A_SCREEN: Final = "textual"  # plain lines do without
 KEYS: Final = (
     *("LIVEKIT_API_KEY", "LIVEKIT_API_SECRET", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"),
     *("GOOGLE_API_KEY", "GROQ_API_KEY", "DEEPGRAM_API_KEY", "ASSEMBLYAI_API_KEY"),
     *("CARTESIA_API_KEY", "ELEVEN_API_KEY"),
 )
+KEYS_END: Final = ("_API_KEY", "_API_SECRET", "_ACCESS_KEY_ID", "_ACCESS_KEY")  # others as well
 LACKING: Final = (
     "no conversation can be held yet (with a recorded caller: `antiphon console FILE --wav FILE`; "
     "in writing: `antiphon console FILE --text`)"
@@ -93,8 +96,8 @@ def _packages() -> Iterator[Finding]:
         try:
             yield Finding(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            extra = "'antiphon[console]'" if name == "sounddevice" else "antiphon"
-            yield Finding(name, False, f"pip install {extra}")
+            extra = "[console]" if name in ("sounddevice", OF_A_SCREEN) else ""
+            yield Finding(name, False, by_pip(f"antiphon{extra}"), needed=name != OF_A_SCREEN)
 
 
 def _sound(driver: Driver) -> Iterator[Finding]:
@@ -148,7 +151,7 @@ def _engine(what: str, available: Callable[[], None]) -> Finding:
 
 
 def _keys(environment: Mapping[str, str]) -> Iterator[Finding]:
-    there = [name for name in KEYS if environment.get(name)]
+    there = sorted(name for name, key in environment.items() if key and name.endswith(KEYS_END))
     if there:
         yield Finding(f"keys in the environment: {', '.join(there)}")
     lacking = ", ".join(name for name in KEYS if name not in there)

@@ -16,6 +16,7 @@ from livekit.agents import AgentServer
 from livekit.agents import AgentSession as LiveKitSession
 
 from antiphon import nodes, pipeline
+from antiphon.nodes.bring import by_pip
 from antiphon.pipeline.errors import AntiphonError
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _bringing(error: BaseException) -> str:
     plugin = "NAME" if found is None else found[1] or found[2]
     ours = plugin in (metadata("antiphon").get_all("Provides-Extra") or ())
     wanted = f"antiphon[{plugin}]" if ours else f"livekit-plugins-{plugin.replace('_', '-')}"
-    return f'; bring it with: pip install "{wanted}"'
+    return f"; bring it with: {by_pip(wanted)}"
 
 
 def place_of(error: BaseException, program: Path) -> str:

@@ -12,6 +12,7 @@ import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from antiphon.nodes.bring import by_pip
 from antiphon.screen_plain import PlainScreen
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def chosen(*, plain: bool) -> Screen:
         return PlainScreen(sys.stdout)
     if importlib.util.find_spec("textual") is None:
         lines = PlainScreen(sys.stdout)
-        lines.notice("plain lines; for a screen: pip install 'antiphon[console]'")
+        lines.notice(f"plain lines; for a screen: {by_pip('antiphon[console]')}")
         return lines
     from antiphon.screen_terminal import TerminalScreen  # which takes a while to import
 

@@ -6,20 +6,19 @@ from typing import Final
 
 from rich.text import Text
 
-FULL: Final = 2.0  # seconds of the longest bar, unless a delay is longer: that one fills it
-SEEN: Final = 0.0005  # seconds that count as any time
-OTHER: Final = "#8a8d98"
+from antiphon.screen_names import took
 
-# The parts of `pipeline.timeline`, as they are named on a screen, and their colours.
-PARTS: Final = {
-    "recognition": ("recognition", "#7e9cd8"),
-    "endpointing": ("decision", "#957fb8"),
-    "hook": ("hook", "#b98a6f"),
-    "tools": ("tools", "#d27e99"),
-    "model": ("first token", "#e6c384"),
-    "chunk": ("first sentence", "#98bb6c"),
-    "voice": ("first sound", "#6fb1a8"),
-    "floor": ("floor", OTHER),
+FULL: Final = 2.0  # seconds of the longest bar, unless a delay is longer: that one fills it
+
+COLOURS: Final = {
+    "recognition": "#7e9cd8",
+    "endpointing": "#957fb8",
+    "hook": "#b98a6f",
+    "tools": "#d27e99",
+    "model": "#e6c384",
+    "chunk": "#98bb6c",
+    "voice": "#6fb1a8",
+    "floor": "#8a8d98",
 }
 
 
@@ -30,19 +29,13 @@ def bar(parts: dict[str, float], width: int) -> Text:
     reached = 0.0
     for name, seconds in parts.items():
         reached += seconds
-        text.append("━" * (round(reached * per_second) - len(text)), _colour(name))
+        text.append("━" * (round(reached * per_second) - len(text)), COLOURS[name])
     return text
 
 
 def legend(parts: dict[str, float]) -> list[Text]:
     """Each part that took any time, in its colour, with its seconds."""
-    said = []
-    for part, seconds in parts.items():
-        if seconds >= SEEN:
-            name = PARTS[part][0] if part in PARTS else part
-            said.append(Text.assemble((name, _colour(part)), (f" {seconds:.3f}", "#7a8190")))
-    return said
-
-
-def _colour(part: str) -> str:
-    return PARTS[part][1] if part in PARTS else OTHER
+    return [
+        Text.assemble((name, COLOURS[part]), (f" {seconds}", "#7a8190"))
+        for part, name, seconds in took(parts)
+    ]

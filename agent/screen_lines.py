@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rich.text import Text
 
 from antiphon.screen_bars import bar, legend
+from antiphon.screen_names import stopping
 from antiphon.screen_plain import tamed
 from antiphon.screen_turns import Block, Delay, Stop, Who
 
@@ -97,9 +98,7 @@ def _below(line: Delay | Stop | str, room: int, console: Console) -> list[Text]:
             drawn = bar(parts, min(LONGEST_BAR, room - len(said)))
             return [drawn + Text(said, WORDS), *_flowing(legend(parts), room)]
         case Stop(voice, detection):
-            silent = f"■ silent {voice:.2f} s after your voice began"
-            said = f"{silent}, {detection:.2f} s after it was noticed"
-            return [*Text(said, WARNING).wrap(console, room)]
+            return [*Text(f"■ {stopping(voice, detection)}", WARNING).wrap(console, room)]
         case said:
             return [*Text(said, DIM).wrap(console, room)]
 

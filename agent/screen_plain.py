@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final, TextIO, cast
 
 from livekit.agents import io
 
+from antiphon.screen_names import AGENT, USER, WENT_ON, paid, stopping, took
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager
@@ -98,7 +100,7 @@ class PlainScreen(io.TextOutput):
 
     def user(self, text: str, at: float) -> None:
         """What the user has said, known `at` seconds after the session's start."""
-        self.notice(f"{at:7.2f}  user   {text}", MARGIN)
+        self.notice(f"{_gutter(at, USER)}{text}", MARGIN)
 
     def typed(self, text: str, at: float) -> None:
         """What the user has typed; at a prompt it can be seen there."""
@@ -122,20 +124,30 @@ class PlainScreen(io.TextOutput):
         detail = record.detail
         match record.kind:
             case "audible":
+                if self._open and not self._written:
+                    self.end_line()
                 self._begun = record.t
             case "message" if detail["role"] == "assistant":
                 self._tell(str(detail["text"]), interrupted=bool(detail["interrupted"]))
             case "delay":
-                self._later(_sum(cast("dict[str, float]", detail["parts"]), detail["total"]))
+                parts = took(cast("dict[str, float]", detail["parts"]))
+                named = " + ".join(f"{name} {seconds}" for _, name, seconds in parts)
+                total = f"answered after {detail['total']:.3f} s"
+                self._later(f"{total} = {named}" if named else total)
             case "stopped":
+                if self._begun is not None:
+                    self._begin()
                 voice, noticed = detail["voice"], detail["detection"]
-                why = f"silent {voice:.2f} s after the user's voice began"
-                self._later(f"{why} ({noticed:.2f} s after it was noticed)")
+                self._later(stopping(cast("float", voice), cast("float", noticed)))
             case "cost":
                 self._later(paid(record))
+            case "unheard" if not (self._told or self._written):
+                self._begin()  # not even the first word was heard out
+                self._write("[interrupted]")
+                self.end_line()
             case "resume":
                 self.end_line()  # what is heard from now on belongs below
-                self._later("a pause for nothing: it went on where it had stopped")
+                self._later(WENT_ON)
 
     async def capture_text(self, text: str) -> None:
         """Words of the agent that have just been heard."""
@@ -171,16 +183,22 @@ class PlainScreen(io.TextOutput):
     def _speak(self, text: str) -> None:
         self._written += text
         if not self._open and text.strip():
-            if self._column:
-                self.end_line()
-            at = self._now if self._begun is None else self._begun
-            self._open, self._begun, self._gap = True, None, ""
-            self._write(f"{at:7.2f}  agent  ")
+            self._begin()
             text = text.lstrip()
         if self._open:
             for word, gap in re.findall(r"(\S*)(\s*)", tamed(text.replace("\n", " "))):
                 self._word(word)
                 self._gap = gap if word else self._gap + gap
+
+    def _begin(self) -> None:
+        """Begin the line of a reply, or go on below."""
+        if self._open:
+            return
+        if self._column:
+            self.end_line()
+        at = self._now if self._begun is None else self._begun
+        self._open, self._begun, self._gap = True, None, ""
+        self._write(_gutter(at, AGENT))
 
     def _word(self, word: str) -> None:
         if not word:
@@ -234,17 +252,5 @@ def tamed(text: str) -> str:
     return OBEYED.sub("", text)
 
 
-def paid(record: timeline.Record) -> str:
-    """What a reply cost, in a line."""
-    detail = record.detail
-    parts = cast("dict[str, float]", detail["parts"])
-    named = " + ".join(f"{name} {dollars:.4f}" for name, dollars in parts.items())
-    line = f"cost ${detail['dollars']:.4f}" + (f" = {named}" if len(parts) > 1 else "")
-    line += f", so far ${detail['so_far']:.4f}"
-    unknown = cast("list[str]", detail["unknown"])
-    return line + (f"; unknown: {', '.join(unknown)}" if unknown else "")
-
-
-def _sum(parts: dict[str, float], total: object) -> str:
-    named = " + ".join(f"{name} {took:.3f}" for name, took in parts.items() if took >= 0.0005)
-    return f"answered after {total:.3f} s" + (f" = {named}" if named else "")
+def _gutter(at: float, who: str) -> str:
+    return f"{at:7.2f}  {who:<5}  "

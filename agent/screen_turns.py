@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, cast
 
-from antiphon.screen_plain import paid
+from antiphon import screen_names as names
 
 if TYPE_CHECKING:
     from antiphon.pipeline import timeline
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class Who(Enum):
     """Whose words a block holds."""
 
-    USER = "you"
-    AGENT = "agent"
+    USER = names.USER
+    AGENT = names.AGENT
     TOOL = "tool"
     NOTE = "note"
     PRINT = "out"
@@ -113,6 +113,8 @@ class Turns:
         match record.kind:
             case "audible":
                 self._audible = record.t
+                if self._agent is not None and not self._agent.text:
+                    self._agent = None  # it was cut in its first word, and no caption ends it
             case "message" if detail["role"] == "user":
                 self._user_said(str(detail["text"]), record)
             case "message" if detail["role"] == "assistant":
@@ -202,15 +204,15 @@ class Turns:
             case "stopped":
                 voice, detection = detail["voice"], detail["detection"]
                 stop = Stop(cast("float", voice), cast("float", detection))
-                self._below(self._agent or self._last, stop)
+                self._below(self._heard_now(), stop)
             case "cost":
-                self._below(self._of_turn.get(record.turn or 0) or self._last, paid(record))
+                self._below(self._of_turn.get(record.turn or 0) or self._last, names.paid(record))
             case "resume":
-                self._below(self._agent or self._last, "it went on: that was no interruption")
+                self._below(self._heard_now(), names.WENT_ON)
             case "unheard":
-                if self._last is not None:
-                    self._last.unheard = str(detail["text"])
-                    self._touch(self._last)
+                if (block := self._heard_now()) is not None:
+                    block.unheard = str(detail["text"])
+                    self._touch(block)
             case "tool_started":
                 block = self._add(Block(Who.TOOL, str(detail["name"]), at=record.t))
                 self._calls[detail["call"]] = block, record.t
@@ -228,6 +230,12 @@ class Turns:
         block.text, block.interrupted = text, cut
         self._told, self._agent = True, None
         self._touch(block)
+
+    def _heard_now(self) -> Block | None:
+        """The reply that is being heard, though perhaps not to the end of a word; or the last."""
+        if self._agent is None and self._audible is not None:
+            self._agent = self._begin_reply()
+        return self._agent or self._last
 
     def _begin_reply(self) -> Block:
         at = self._now if self._audible is None else self._audible

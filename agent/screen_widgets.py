@@ -12,6 +12,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
+from antiphon import screen_names as names
 from antiphon.screen import Wish
 from antiphon.screen_lines import AGENT, DIM, ERROR, FAINT, USER, WARNING, clock, lines
 
@@ -128,7 +129,7 @@ class Sides(Static):
         warned = {"muted": ERROR, "text only": WARNING, "thinking": WARNING}
         both = []
         for (name, state, colour), level in zip(
-            (("you", user, USER), ("agent", agent, AGENT)), self.levels, strict=True
+            ((names.USER, user, USER), (names.AGENT, agent, AGENT)), self.levels, strict=True
         ):
             busy = state == "speaking"
             style = warned.get(state, colour if busy else DIM)

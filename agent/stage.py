@@ -111,7 +111,7 @@ class Stage:
             self._conversation.written(message, reply, read=read)
         if _broken(reply):
             source.settled(step)
-        if messages:
+        if messages or "audible" in step.marked:
             self._tell_unheard(reply, step)
 
     def _tell_unheard(self, reply: Reply, step: Step) -> None:

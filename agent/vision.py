@@ -11,6 +11,7 @@ from livekit.agents import llm
 from livekit.agents.utils import images
 
 from antiphon.arguments import count, one_of
+from antiphon.nodes.bring import by_pip
 from antiphon.pipeline.errors import ArgumentError, UsageError
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def seen(given: object) -> Vision | None:
     if not isinstance(given, Vision):
         raise ArgumentError(f"vision={given!r}: write True, or Vision(width=…, height=…)")
     if find_spec("PIL") is None:
-        raise UsageError("vision= needs Pillow: pip install 'antiphon[vision]'")
+        raise UsageError(f"vision= needs Pillow: {by_pip('antiphon[vision]')}")
     return given
 
 

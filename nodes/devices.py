@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from antiphon.nodes.bring import by_pip
 from antiphon.pipeline.errors import NoSound
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def portaudio() -> Any:  # it has no types
         library = importlib.import_module("sounddevice")
     except ImportError:
         raise NoSound(
-            "the package sounddevice is missing: pip install 'antiphon[console]'"
+            f"the package sounddevice is missing: {by_pip('antiphon[console]')}"
         ) from None
     except OSError:
         raise NoSound(f"PortAudio is missing: {_install_portaudio()}") from None

@@ -17,6 +17,7 @@ from antiphon.conformance.graph import graph
 from antiphon.conformance.mistral import Conversations, MistralChat
 from antiphon.conformance.provider import KEY, Made, NotInstalled, Provider
 from antiphon.conformance.responses import Responses
+from antiphon.nodes.bring import by_pip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +34,7 @@ def plugin(name: str) -> Any:
             warnings.simplefilter("ignore")
             return import_module(f"livekit.plugins.{name}")
     except ImportError as error:
-        raise NotInstalled(f"{error}: pip install 'antiphon[{name}]'") from error
+        raise NotInstalled(f"{error}: {by_pip(f'antiphon[{name}]')}") from error
 
 
 def _provider(

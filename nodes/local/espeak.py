@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from antiphon.nodes.bring import by_pip
 from antiphon.nodes.local.script import Listener, Mark, Script
 from antiphon.pipeline.errors import NodeError, NodeUnavailable
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 QUALITY = "espeak-ng: robotic but quick and in many languages; other machines mishear most of it"
-COMMAND = 'pip install "antiphon[local]"'
+COMMAND = by_pip("antiphon[local]")
 SAMPLE_RATE = 22050
 """Hz, of every voice that comes with it."""
 

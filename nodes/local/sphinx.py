@@ -15,13 +15,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from antiphon.nodes.bring import by_pip
 from antiphon.pipeline.errors import NodeError, NodeUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 RATE = 16_000
-COMMAND = 'pip install "antiphon[local]"'
+COMMAND = by_pip("antiphon[local]")
 _FRAMES_PER_SECOND = 100
 # `fwdflat` is a second pass that takes 70 ms at the end, to mend one word in a hundred.
 _SETTINGS = {"fwdflat": False}

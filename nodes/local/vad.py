@@ -12,6 +12,7 @@ import numpy as np
 from livekit import rtc
 from livekit.agents import vad
 
+from antiphon.nodes.bring import by_pip
 from antiphon.nodes.local.smoothing import FAINTEST_SPEECH, Edge, NoiseFloor, Smoothing
 from antiphon.nodes.local.sound import NONE, Mono, Samples
 from antiphon.pipeline.errors import NodeUnavailable, UsageError
@@ -33,7 +34,7 @@ _KINDS = {
 def available() -> None:
     """Raise NodeUnavailable, saying what to install, when webrtcvad is missing."""
     if find_spec("webrtcvad") is None:
-        raise NodeUnavailable("webrtcvad is missing: pip install webrtcvad-wheels")
+        raise NodeUnavailable(f"webrtcvad is missing: {by_pip('webrtcvad-wheels')}")
 
 
 class Detector:

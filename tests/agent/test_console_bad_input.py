@@ -48,7 +48,8 @@ def test_a_plugin_that_is_not_installed_is_named_with_the_command_that_brings_it
     programs: Programs, line: str, brings: str
 ) -> None:
     ran = programs.console(programs.write(line), "--text")
-    assert ran.err.rstrip().endswith(f'bring it with: pip install "{brings}" (program.py:1)')
+    assert "; bring it with: " in ran.err
+    assert ran.err.rstrip().endswith(f'pip install "{brings}" (program.py:1)')
 
 
 def test_a_plugin_with_an_extra_is_brought_by_it() -> None:
@@ -315,6 +316,22 @@ def test_a_command_that_makes_no_sense_has_status_2(
         cli.run(words)
     assert left.value.code == 2
     assert "usage: antiphon" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [(["console", "a.py", "--fats"], "--fast"), (["doctor", "--sond"], "--sound")],
+)
+def test_a_misspelt_option_is_answered_with_those_of_its_command(
+    words: list[str], options: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.run(words)
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert f"usage: antiphon {words[0]} " in said
+    assert options in said
+    assert words[-1] in said.splitlines()[-1]
 
 
 def test_lines_that_cannot_be_read_are_turns_all_the_same(

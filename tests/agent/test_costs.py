@@ -11,7 +11,7 @@ from livekit.agents.metrics.base import Metadata
 from antiphon import Agent, AgentSession, ArgumentError
 from antiphon.costs import Costs, Price
 from antiphon.nodes.inference_models import DOCUMENTED
-from antiphon.screen_plain import paid
+from antiphon.screen_names import paid
 from antiphon.simulate import OWN, Call, hesitates, leaves, listens, says, simulate
 from antiphon.simulated_models import ScriptedLLM, ScriptedTTS, Thinking
 

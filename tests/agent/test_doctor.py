@@ -120,8 +120,9 @@ def test_without_portaudio_it_is_said_once_and_no_device_is_asked_for() -> None:
 
 
 def test_a_key_is_named_and_its_value_is_not() -> None:
-    said = "\n".join(map(str, findings(OPENAI_API_KEY="sk-secret", DEEPGRAM_API_KEY="")))
-    assert "ok       keys in the environment: OPENAI_API_KEY" in said
+    keys = {"OPENAI_API_KEY": "sk-secret", "DEEPGRAM_API_KEY": "", "MISTRAL_API_KEY": "my-secret"}
+    said = "\n".join(map(str, findings(**keys)))
+    assert "ok       keys in the environment: MISTRAL_API_KEY, OPENAI_API_KEY\n" in said
     assert "note     no LIVEKIT_API_KEY" in said
     assert "secret" not in said
 

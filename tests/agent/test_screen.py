@@ -44,7 +44,7 @@ await AgentSession().start(Endless(instructions=""))
 async def test_a_line_that_is_typed_is_a_turn_of_the_users(programs: Programs) -> None:
     async def act(user: Sitting) -> None:
         await user.write("good morning")
-        await user.sees("you    good morning", "agent  You said good morning.")
+        await user.sees("user   good morning", "agent  You said good morning.")
 
     ending, _ = await sit(programs.entry(ECHO), act)
     assert ending.status == 0
@@ -53,7 +53,7 @@ async def test_a_line_that_is_typed_is_a_turn_of_the_users(programs: Programs) -
 async def test_below_a_line_that_was_typed_is_a_bar_of_its_delay(programs: Programs) -> None:
     async def act(user: Sitting) -> None:
         await user.write("good morning")
-        await user.sees("you    good morning", "━", "first token 0.", "agent  Well.")
+        await user.sees("user   good morning", "━", "first token 0.", "agent  Well.")
         rows = user.picture().splitlines()
         places = [
             next(n for n, row in enumerate(rows) if text in row)
@@ -167,11 +167,11 @@ async def test_who_is_muted_is_neither_heard_nor_kept_and_text_only_is_silent(
     async def act(user: Sitting) -> None:
         await user.sees("^s mute  ^t text")
         await user.press("ctrl+t")
-        await user.sees("you text only")
+        await user.sees("user text only")
         await user.write("tell me a story")
         await user.sees("another story?")  # the end of it, which nobody had to listen to
         await user.press("ctrl+t", "ctrl+s")
-        await user.sees("you muted")
+        await user.sees("user muted")
         asked = read_wav(CALLERS / "hesitates.wav").samples
         sound_card.speak(asked)
         spoken = kept.stat().st_size + len(asked) * 24_000 // 16_000 * 4  # both sides' samples

@@ -30,7 +30,7 @@ def test_a_call_is_seen_as_it_happens_and_leaves_the_terminal_as_it_was(
         "antiphon  interruptions.py", "interrupts.wav", "with   pocketsphinx", "esc interrupt"
     )
     pane.until(lambda seen: ITALIC in seen and "i would" in seen, styled=True)  # it may yet change
-    pane.sees("you    i would like to hear your story", "━━━", "agent  Here is one.")
+    pane.sees("user   i would like to hear your story", "━━━", "agent  Here is one.")
     pane.sees("● agent speaking")
     pane.until(lambda seen: STRUCK in seen, styled=True)
     left = pane.sees("status 0")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 from typing import TextIO, cast
 
-from antiphon.pipeline.timeline import Record
+from antiphon.pipeline.timeline import PARTS, Record
 from antiphon.screen import Printed
+from antiphon.screen_bars import legend
+from antiphon.screen_names import stopping
 from antiphon.screen_plain import PlainScreen
 
 
@@ -148,6 +150,21 @@ async def test_a_stopping_time_stands_below_the_reply_it_stopped() -> None:
     ]
 
 
+async def test_a_reply_that_was_cut_in_its_first_word_has_a_line() -> None:
+    screen = PlainScreen(out := io.StringIO())
+    screen.note(Record(2.0, "audible", 1, 1))
+    screen.note(Record(2.1, "stopped", 1, 1, {"voice": 0.2, "detection": 0.1}))
+    screen.note(Record(2.1, "unheard", 1, 1, {"text": "Once upon a time."}))
+    screen.note(Record(4.0, "audible", 2, 2))
+    await screen.capture_text("Yes.")
+    screen.flush()
+    assert shown(out) == [
+        "2.00  agent  [interrupted]",
+        stopping(0.2, 0.1),
+        "4.00  agent  Yes.",
+    ]
+
+
 async def test_a_reply_that_is_not_remembered_ends_its_line_as_well() -> None:
     screen = PlainScreen(out := io.StringIO())
     await screen.capture_text("One moment.")
@@ -161,7 +178,15 @@ def test_parts_of_a_delay_that_took_no_time_are_left_out() -> None:
     screen = PlainScreen(out := io.StringIO())
     parts = {"recognition": 0.2, "endpointing": 0.3, "hook": 0.0}
     screen.note(Record(1.0, "delay", 1, 1, {"parts": parts, "total": 0.5}))
-    assert shown(out) == ["answered after 0.500 s = recognition 0.200 + endpointing 0.300"]
+    assert shown(out) == ["answered after 0.500 s = recognition 0.200 + decision 0.300"]
+
+
+def test_lines_and_screens_name_the_parts_of_a_delay_alike() -> None:
+    screen = PlainScreen(out := io.StringIO())
+    parts = {name: 0.1 for name, _ in PARTS}
+    screen.note(Record(1.0, "delay", 1, 1, {"parts": parts, "total": 0.8}))
+    named = " + ".join(text.plain for text in legend(parts))
+    assert shown(out) == [f"answered after 0.800 s = {named}"]
 
 
 def test_a_terminal_without_the_letters_gets_others() -> None:

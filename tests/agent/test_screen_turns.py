@@ -9,6 +9,7 @@ from rich.text import Text
 from antiphon.pipeline.timeline import PARTS, Record
 from antiphon.screen_bars import bar, legend
 from antiphon.screen_lines import lines
+from antiphon.screen_names import WENT_ON
 from antiphon.screen_turns import Block, Delay, Stop, Turns, Who
 
 NONE = dict.fromkeys((name for name, _ in PARTS), 0.0)
@@ -81,6 +82,26 @@ def test_what_was_cut_is_shown_as_far_as_it_was_heard_and_the_rest_as_not_heard(
     assert turns.blocks[0].below == [Stop(0.2, 0.1)]
 
 
+def test_a_reply_that_was_cut_in_its_first_word_is_shown_as_not_heard() -> None:
+    turns = Turns()
+    turns.words("Well.")
+    turns.silence()
+    note(turns, 2.0, "audible", 1)
+    note(turns, 2.1, "stopped", 1, voice=0.2, detection=0.1)
+    note(turns, 2.1, "unheard", 1, text="Once upon a time.")
+    note(turns, 4.0, "audible", 2)
+    turns.words("Yes.")
+    assert said(turns) == [
+        (Who.AGENT, "Well.", "", ""),
+        (Who.AGENT, "", "", "Once upon a time."),
+        (Who.AGENT, "Yes.", "", ""),
+    ]
+    assert [(block.at, block.below) for block in turns.blocks[1:]] == [
+        (2.0, [Stop(0.2, 0.1)]),
+        (4.0, []),
+    ]
+
+
 def test_only_what_has_changed_is_drawn_anew() -> None:
     turns = Turns()
     turns.notice("with", "flite")
@@ -149,7 +170,7 @@ def test_no_line_is_wider_than_the_screen(width: int) -> None:
     below: list[Delay | Stop | str] = [
         Delay(dict.fromkeys(NONE, 0.3), 2.4),
         Stop(0.2, 0.1),
-        "it went on: that was no interruption",
+        WENT_ON,
     ]
     words = "once upon a time there was an extraordinary whale " * 3
     block = Block(Who.AGENT, words, at=3725.0, unheard=words, interrupted=True, below=below)

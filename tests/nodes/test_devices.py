@@ -115,7 +115,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("raise ImportError('no such thing')", r"sounddevice is missing: pip install 'antiphon\["),
+        ("raise ImportError('no such thing')", r'sounddevice is missing: \S+ install "antiphon\['),
         ("raise OSError('PortAudio library not found')", r"PortAudio is missing: \w+.* portaudio"),
         ("raise RuntimeError('Error initializing PortAudio')", "PortAudio does not start: Error i"),
     ],
