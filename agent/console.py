@@ -261,6 +261,8 @@ class Console:
         async for wish in self._screen.wishes():
             if wish is Wish.HANG_UP:
                 self.end(Ending(0))
+            elif self._ended.done():
+                continue  # what is typed on is typed to nobody
             elif self._calling is None:
                 self._screen.notice("  wait   for the program to start its session")
             else:

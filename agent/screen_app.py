@@ -17,6 +17,8 @@ from antiphon.screen_widgets import Conversation, Heading, Keys, Sides, TextLine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from textual import events
+
     from antiphon.screen_turns import Turns
 
 PICTURES: Final = 15  # a second, at most
@@ -120,8 +122,8 @@ class ConsoleApp(App[None]):
         """The program was stopped, and goes on: nothing is left of the picture."""
         self.screen.refresh(layout=True)
 
-    def on_resize(self) -> None:
-        self.screen.set_class(self.size.height < 16, "short")
+    def on_resize(self, event: events.Resize) -> None:
+        self.screen.set_class(event.size.height < 16, "short")
 
     def follow(self) -> None:
         """Draw what is not as it was, unless the terminal has not taken the last picture yet."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
 from antiphon.screen_bars import bar, legend
 from antiphon.screen_names import stopping
-from antiphon.screen_plain import tamed
+from antiphon.screen_plain import MARGIN, tamed
 from antiphon.screen_turns import Block, Delay, Stop, Who
 
 if TYPE_CHECKING:
@@ -68,7 +67,8 @@ def _words(block: Block) -> Text:
     if block.who is Who.NOTE:
         return Text(tamed(block.text), ERROR if block.label == "error" else DIM)
     if block.who in (Who.PRINT, Who.TOOL):
-        return _printed(textwrap.dedent(block.text.strip("\r\n").expandtabs()))
+        lines = block.text.strip("\r\n").expandtabs().split("\n")
+        return _printed("\n".join(line.removeprefix(MARGIN) for line in lines))
     text = Text(" ".join(tamed(block.text).split()), WORDS)
     if block.interim:
         text.append(f"{' ' if text else ''}{tamed(block.interim)}", f"italic {DIM}")
@@ -85,10 +85,7 @@ def _words(block: Block) -> Text:
 
 def _printed(text: str) -> Text:
     """In the program's own colours; the screen itself is not the program's to write on."""
-    if "\x1b" not in text:
-        return Text(tamed(text), DIM)
-    coloured = Text.from_ansi(text, style=DIM)
-    return coloured if tamed(coloured.plain) == coloured.plain else Text(tamed(text), DIM)
+    return Text.from_ansi(tamed(text.replace("\r", ""), colours=True), style=DIM)
 
 
 def _below(line: Delay | Stop | str, room: int, console: Console) -> list[Text]:

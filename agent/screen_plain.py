@@ -40,6 +40,7 @@ OBEYED: Final = re.compile(
     r"|\x1b[ -/]*[0-~]"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )
+OWN: Final = re.compile(r"\x1b\[[\d;:]*[mK]|\r")  # what a program's line may do to itself
 ERASED: Final = "\r\x1b[K"  # the line the cursor is in
 
 
@@ -247,9 +248,9 @@ class PlainScreen(io.TextOutput):
             logger.debug("standard output is closed")
 
 
-def tamed(text: str) -> str:
-    """`text` without what a terminal obeys."""
-    return OBEYED.sub("", text)
+def tamed(text: str, *, colours: bool = False) -> str:
+    """`text` without what a terminal obeys; or with its colours, and what stays within a line."""
+    return OBEYED.sub(lambda found: found[0] if colours and OWN.fullmatch(found[0]) else "", text)
 
 
 def _gutter(at: float, who: str) -> str:

@@ -32,9 +32,9 @@ from antiphon.pipeline.left_behind import STRAYS
 from antiphon.pipeline.streams import Scope, Stream
 from antiphon.screen import Printed, Wish
 from antiphon.screen_app import ConsoleApp
-from antiphon.screen_plain import PlainScreen
+from antiphon.screen_plain import PlainScreen, tamed
 from antiphon.screen_turns import Turns
-from antiphon.terminal import Terminal
+from antiphon.terminal import Keyboard, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -109,7 +109,7 @@ class TerminalScreen:
             ready=lambda: ready.set_result(None),
             behind=lambda: self._terminal.behind,
         )
-        factory, streams = loop.get_task_factory(), (sys.stdout, sys.stderr)
+        factory, streams = loop.get_task_factory(), (sys.stdin, sys.stdout, sys.stderr)
         with self._taken():
             async with Scope("screen", STRAYS.get()) as scope:
                 run = app.run_async(headless=self._size is not None, size=self._size)
@@ -120,13 +120,14 @@ class TerminalScreen:
                 running.add_done_callback(lambda _: self._wish(Wish.HANG_UP))
                 self._stop_by(loop)
                 self._lines = self._after
-                sys.stdout = sys.stderr = cast("TextIO", Printed(self, streams[0]))
+                sys.stdin = cast("TextIO", Keyboard(self.notice))
+                sys.stdout = sys.stderr = cast("TextIO", Printed(self, streams[1]))
                 try:
                     yield
                 finally:
                     app.exit()
                     await asyncio.wait([running], timeout=CLOSED)
-        sys.stdout, sys.stderr = streams
+        sys.stdin, sys.stdout, sys.stderr = streams
         self._catch_up()
         self._after.end_line()
         self._lines = self._before
@@ -154,7 +155,8 @@ class TerminalScreen:
         """What the program prints."""
 
         def show() -> None:
-            self._lines.printed(text)
+            # What it does to a whole screen would be done when this one has closed.
+            self._lines.printed(tamed(text, colours=True))
             self.turns.printed(text)
 
         self._in_loop(show)

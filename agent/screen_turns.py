@@ -95,9 +95,10 @@ class Turns:
         """What the program prints: in a line of its own, which it may write over (\\r)."""
         last = self.blocks[-1] if self.blocks else None
         if last is None or last.who is not Who.PRINT or last.text.endswith("\n"):
-            if not text.strip():
+            if not text.strip("\r\n"):
                 return
-            last = self._add(Block(Who.PRINT))
+            goes_on = last is not None and last.who is Who.PRINT
+            last = self._add(Block(Who.PRINT, label=" " if goes_on else ""))
         for piece in text.splitlines(keepends=True):
             kept, end, line = last.text.rpartition("\n")
             written = (line + piece.rstrip("\n")).rstrip("\r")

@@ -196,6 +196,7 @@ class TextLine(Input):
     """Where the user writes. Mutable state: the lines before, and which of them is shown."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+j", "submit", show=False),  # Enter, pressed before the screen was there
         Binding("up", "earlier(-1)", show=False),
         Binding("down", "earlier(1)", show=False),
         Binding("ctrl+d", "delete_or_leave", show=False),
@@ -208,6 +209,12 @@ class TextLine(Input):
         super().__init__(placeholder="type to the agent", select_on_focus=False, compact=True)
         self._before: list[str] = []
         self._place = 0
+
+    def on_paste(self, event: events.Paste) -> None:
+        """All of it, in one line; Textual's own takes the first line of it."""
+        event.prevent_default()
+        event.stop()
+        self.replace(" ".join(event.text.split()), *self.selection)
 
     def taken(self) -> str:
         """The line, and an empty one in its place."""

@@ -8,6 +8,7 @@ everything as it was, from a signal handler too, when nothing of the screen's ru
 from __future__ import annotations
 
 import codecs
+import io
 import os
 import queue
 import signal
@@ -83,6 +84,23 @@ class Patient:
                 self._file.write(text)
                 self._file.flush()
             self._passed += len(text)
+
+
+class Keyboard(io.TextIOBase):
+    """Standard input for the program, while a screen has the keyboard: at its end."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> str:
+        self._say("  note   the program reads what is typed, which the screen does: use --plain")
+        return ""
+
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]  # text, as in `io`
+        return self.read(size)
 
 
 class Terminal:

@@ -43,6 +43,10 @@ class Sitting:
         self.screen.app.post_message(events.Paste(line))
         await self.press("enter")
 
+    async def resize(self, columns: int, rows: int) -> None:
+        assert self.screen.app is not None
+        await Pilot(self.screen.app).resize_terminal(columns, rows)
+
     async def sees(self, *texts: str) -> None:
         """Wait until all of them are on the screen; the test's time limit ends a wait in vain."""
         await self.until(lambda: all(text in self.picture() for text in texts))

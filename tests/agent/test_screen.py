@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -75,6 +76,31 @@ async def test_a_line_typed_before_comes_back_with_the_up_key(programs: Programs
     assert ending.status == 0
 
 
+async def test_all_of_what_is_pasted_is_one_turn_and_so_is_what_was_typed_too_early(
+    programs: Programs,
+) -> None:
+    async def act(user: Sitting) -> None:
+        await user.write("one two\n\tthree")
+        await user.sees("You said one two three.")
+        await user.press("4", "ctrl+j")  # as a terminal keeps Enter that nobody has read yet
+        await user.sees("You said 4.")
+
+    await sit(programs.entry(ECHO), act)
+
+
+async def test_a_program_that_reads_what_is_typed_does_not_take_it_from_the_screen(
+    programs: Programs,
+) -> None:
+    reads = "print('read', [sys.stdin.readline()])\n" + ECHO
+    stdin = sys.stdin
+
+    async def act(user: Sitting) -> None:
+        await user.sees("read ['']", "note   the program reads what is typed", "--plain")
+
+    await sit(programs.entry(reads), act)
+    assert sys.stdin is stdin
+
+
 async def test_the_escape_key_interrupts_the_agent(programs: Programs, tmp_path: Path) -> None:
     async def act(user: Sitting) -> None:
         await user.write("go")
@@ -109,7 +135,7 @@ async def test_what_a_program_prints_has_a_place_of_its_own(programs: Programs) 
     prints = "print('  seen 1')\nprint('50 %', end='\\r')\nprint('99 %', end='\\r')\n" + ECHO
 
     async def act(user: Sitting) -> None:
-        await user.sees("out    seen 1", "out    99 %")
+        await user.sees("out      seen 1", "       99 %")
         assert "50 %" not in user.picture()
 
     await sit(programs.entry(prints), act)
@@ -153,6 +179,9 @@ async def test_a_call_on_a_narrow_screen_has_no_times_and_no_levels(programs: Pr
         await user.sees("agent  You said one two three", "^q quit")
         assert ":" not in user.picture().partition("\n")[2].replace("brain:", "")
         assert "▁" not in user.picture()
+
+        await user.resize(40, 5)
+        await user.sees(" › type to the agent", "^q quit")
 
     await sit(programs.entry(ECHO), act, size=(40, 12))
 

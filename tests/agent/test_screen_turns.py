@@ -10,6 +10,7 @@ from antiphon.pipeline.timeline import PARTS, Record
 from antiphon.screen_bars import bar, legend
 from antiphon.screen_lines import lines
 from antiphon.screen_names import WENT_ON
+from antiphon.screen_plain import MARGIN
 from antiphon.screen_turns import Block, Delay, Stop, Turns, Who
 
 NONE = dict.fromkeys((name for name, _ in PARTS), 0.0)
@@ -128,6 +129,15 @@ def test_a_print_that_goes_back_in_its_line_writes_over_it() -> None:
     assert [block.text for block in turns.blocks] == ["100 %\n", "done"]
 
 
+def test_a_traceback_is_drawn_as_it_was_printed() -> None:
+    turns = Turns()
+    for text in ("Traceback:\n", "  File 1\n", "    ", "stop()\n", f"{MARGIN}Error\n"):
+        turns.printed(text)
+    drawn = [line.plain for block in turns.blocks for line in lines(block, 80, Console(width=80))]
+    assert [line[15:] for line in drawn] == ["Traceback:", "  File 1", "    stop()", "Error"]
+    assert [line[:15].strip() for line in drawn] == ["out", "", "", ""]
+
+
 @pytest.mark.parametrize("width", [10, 40, 64])
 def test_a_bar_is_as_long_as_its_delay_and_its_parts_add_up(width: int) -> None:
     parts = {**NONE, "recognition": 0.2, "endpointing": 0.3, "model": 0.5}
@@ -159,8 +169,9 @@ def test_what_a_terminal_would_obey_is_not_sent_to_it(who: Who) -> None:
 
 
 def test_what_a_program_prints_in_colours_keeps_them() -> None:
-    (line,) = lines(Block(Who.PRINT, "a \x1b[31mred\x1b[0m word\n"), 80, Console(width=80))
-    assert line.plain.endswith("a red word")
+    text = "\x1b[2J\x1b]0;mine\x07a \x1b[31mred\x1b[0m word\n"
+    (line,) = lines(Block(Who.PRINT, text), 80, Console(width=80))
+    assert line.plain.endswith(" a red word")
     own = [span for span in line.spans if getattr(span.style, "color", None) is not None]
     assert [line.plain[span.start : span.end] for span in own] == ["red"]
 
