@@ -12,6 +12,8 @@ from antiphon.screen_lines import lines
 from antiphon.screen_names import WENT_ON
 from antiphon.screen_plain import MARGIN
 from antiphon.screen_turns import Block, Delay, Stop, Turns, Who
+from tests.scripted import at, hold, sentence
+from tests.sweeps import every
 
 NONE = dict.fromkeys((name for name, _ in PARTS), 0.0)
 
@@ -101,6 +103,25 @@ def test_a_reply_that_was_cut_in_its_first_word_is_shown_as_not_heard() -> None:
         (2.0, [Stop(0.2, 0.1)]),
         (4.0, []),
     ]
+
+
+def test_a_reply_is_shown_at_whatever_moment_it_is_cut() -> None:
+    shown = []
+    for moment in every(0.12, 0.9, 0.02):
+        call = hold(
+            at(0.1, lambda call: call.say(sentence(0))),
+            at(moment, lambda call: call.session.interrupt()),
+        )
+        turns = Turns()
+        for record in call.session.timeline.records:
+            turns.note(record)
+        assert len(turns.blocks) == bool(len(call.sound))
+        for block in turns.blocks:
+            assert block.text.split() == call.heard
+            assert f"{block.text} {block.unheard}".split() == sentence(0).split()
+            shown.append(block.text)
+    assert "" in shown  # cut in its first word
+    assert len(set(shown)) > 3
 
 
 def test_only_what_has_changed_is_drawn_anew() -> None:
