@@ -89,7 +89,9 @@ class Calling:
         await self._answered(GLANCE)
 
     async def _type(self, line: str) -> None:
-        """A line is a turn of the user's."""
+        """A line is a turn of the user's, once the agent is there."""
+        while self._session.agent_state == "initializing":  # its tools may take a moment
+            await asyncio.sleep(GLANCE)
         await self._interrupt("this may not be interrupted; your line comes next")
         now = asyncio.get_running_loop().time()
         self._screen.typed(line, now - self._session.timeline.start)

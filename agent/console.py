@@ -27,7 +27,7 @@ from antiphon.nodes.outputs import DEFAULT_RATE, Paced, Speaker
 from antiphon.patience import waiting_for
 from antiphon.pipeline.errors import AntiphonError
 from antiphon.pipeline.left_behind import STRAYS, Strays
-from antiphon.pipeline.streams import Scope
+from antiphon.pipeline.streams import Scope, Stream
 from antiphon.program import blame, blamed
 from antiphon.screen import Wish
 from antiphon.worker import ConsoleJob, entry_point
@@ -87,7 +87,9 @@ class Console:
                 with self._waiting("the sound card"):
                     await self._open(scope)
                 if self._screen.typing:
-                    scope.start("wishes", self._fulfil())
+                    lines: Stream[str] = Stream(100, name="typed")
+                    scope.start("wishes", self._fulfil(lines))
+                    scope.start("typed", self._type(lines))
                 # Who waits, before a program that may block.
                 caller = scope.start("caller", self._call())
                 scope.start("entry point", self._enter(job, self._entry))
@@ -256,17 +258,25 @@ class Console:
         await asyncio.wait([self._started], timeout=RETURNED)
         return "has returned and started no session"
 
-    async def _fulfil(self) -> None:
-        """Do what somebody at the screen asks for."""
+    async def _fulfil(self, lines: Stream[str]) -> None:
+        """Do what somebody at the screen asks for; what is typed goes into `lines`."""
         async for wish in self._screen.wishes():
-            if wish is Wish.HANG_UP:
+            if wish is Wish.HANG_UP or self._ended.done():
                 self.end(Ending(0))
-            elif self._ended.done():
-                continue  # what is typed on is typed to nobody
-            elif self._calling is None:
+                continue
+            if self._calling is None:
                 self._screen.notice("  wait   for the program to start its session")
-            else:
+            if isinstance(wish, str):
+                lines.put_nowait(wish)
+            elif self._calling is not None:
                 await self._calling.fulfil(wish)
+
+    async def _type(self, lines: Stream[str]) -> None:
+        """Pass on what is typed; what comes before there is a session waits for it."""
+        await asyncio.wait([self._started])
+        async for line in lines:
+            if self._calling is not None and not self._ended.done():
+                await self._calling.fulfil(line)
 
     # The end.
 

@@ -129,12 +129,12 @@ class CallRecord:
         self._start = 0.0
         self._upsampler: soxr.ResampleStream | None = None
         self._upsampled = (0, 0)  # where its sound began and how much of it was given, in samples
-        if not sound and (folder / SOUND).exists():
-            raise UsageError(
-                f"--out {folder} has the sound of an earlier call, and this one has none to put "
-                f"in its place; name another folder"
-            )
         try:
+            if not sound and (folder / SOUND).exists():
+                raise UsageError(
+                    f"--out {folder} has the sound of an earlier call, and this one has none to "
+                    f"put in its place; name another folder"
+                )
             folder.mkdir(parents=True, exist_ok=True)
             self._timeline: TextIO | None = _emptied(folder / TIMELINE)
             (folder / SOUND).unlink(missing_ok=True)

@@ -76,8 +76,12 @@ async def sit(
     size: tuple[int, int] = (80, 24),
     out: Path | None = None,
     leave: str = "ctrl+q",
+    ready: bool = True,
 ) -> tuple[Ending, TerminalScreen]:
-    """Hold a call, do `act` at its screen, and leave by a key; when `act` fails, the call ends."""
+    """Hold a call, do `act` at its screen, and leave by a key; when `act` fails, the call ends.
+
+    Before `act`, the session is waited for; when not `ready`, only the program's first word.
+    """
     screen = TerminalScreen(size)
     line = line or Line(text=True)
     record = CallRecord(out, sound=not line.text) if out is not None else None
@@ -86,7 +90,10 @@ async def sit(
 
     async def acting() -> None:
         try:
-            await sitting.until(lambda: screen.turns.agent_is != "initializing")
+            turns = screen.turns
+            await sitting.until(
+                lambda: turns.agent_is != "initializing" if ready else bool(turns.blocks)
+            )
             await act(sitting)
         except BaseException:
             print(sitting.picture())  # noqa: T201

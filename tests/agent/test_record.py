@@ -143,6 +143,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         CallRecord(tmp_path / "file")
     with pytest.raises(UsageError, match="cannot write into --out"):
         CallRecord(tmp_path / "file" / "below")
+    for sound in (True, False):
+        with pytest.raises(UsageError, match="cannot write into --out"):
+            CallRecord(tmp_path / (300 * "x"), sound=sound)
 
 
 def test_a_folder_that_a_call_writes_into_is_not_taken_by_another(tmp_path: Path) -> None:

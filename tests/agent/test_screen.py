@@ -88,6 +88,22 @@ async def test_all_of_what_is_pasted_is_one_turn_and_so_is_what_was_typed_too_ea
     await sit(programs.entry(ECHO), act)
 
 
+async def test_what_is_typed_before_there_is_a_session_waits_for_it(programs: Programs) -> None:
+    slow = f"print('loading')\nwhile not os.path.exists('go'): await asyncio.sleep(0.01)\n{ECHO}"
+    program = programs.entry(slow.replace("'go'", repr(str(programs.folder / "go"))))
+
+    async def act(user: Sitting) -> None:
+        await user.write("one")
+        await user.sees("wait   for the program to start its session")
+        await user.write("two")
+        (programs.folder / "go").touch()
+        await user.sees("You said two.")
+
+    await sit(program, act, out=programs.folder / "out", ready=False)
+    said = json.loads((programs.folder / "out" / "transcript.json").read_text())
+    assert [line["text"] for line in said if line["speaker"] == "user"] == ["one", "two"]
+
+
 async def test_a_program_that_reads_what_is_typed_does_not_take_it_from_the_screen(
     programs: Programs,
 ) -> None:
