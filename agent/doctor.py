@@ -6,9 +6,10 @@ the built-in engines at least.
 
 from __future__ import annotations
 
+import http.client
 import os
-import socket
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Final
@@ -161,16 +162,22 @@ def _keys(environment: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _server(url: str) -> Finding:
-    """Whether whoever is at LIVEKIT_URL takes a connection; the console needs no server."""
+    """Whether whoever is at LIVEKIT_URL answers; the console needs no server.
+
+    A connection alone says nothing: proxies and firewalls take any.
+    """
     if not url:
         return Finding("no LIVEKIT_URL", False, "`antiphon dev` and `start` need it", needed=False)
     try:
         parts = urlsplit(url)
-        port = parts.port or (443 if parts.scheme in ("wss", "https") else 80)
         if not parts.hostname:
             raise ValueError("no host is named in it")
-        socket.create_connection((parts.hostname, port), PATIENCE).close()
-    except (OSError, ValueError) as error:
+        safe = parts.scheme in ("wss", "https")
+        kind = http.client.HTTPSConnection if safe else http.client.HTTPConnection
+        with closing(kind(parts.hostname, parts.port, timeout=PATIENCE)) as connection:
+            connection.request("GET", "/")
+            connection.getresponse()
+    except (OSError, ValueError, http.client.HTTPException) as error:
         why = f"{error}; it looks like wss://your-project.livekit.cloud"
         return Finding("LIVEKIT_URL cannot be reached", False, why, needed=False)
     return Finding(f"LIVEKIT_URL answers: {parts.hostname}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -127,16 +127,34 @@ def test_a_key_is_named_and_its_value_is_not() -> None:
     assert "secret" not in said
 
 
-@pytest.fixture
-def listening() -> Iterator[int]:
-    """The port of a server that takes connections and says nothing."""
+@contextmanager
+def serving(answer: bytes) -> Iterator[str]:
+    """The address of a server that gives one answer, and hangs up."""
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        yield server.getsockname()[1]
+
+        def serve() -> None:
+            with closing(server.accept()[0]) as connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"ws://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
 
 
-def test_a_server_is_reachable_when_it_takes_a_connection(listening: int) -> None:
-    found = findings(LIVEKIT_URL=f"ws://127.0.0.1:{listening}")
+def test_a_server_is_reachable_when_it_answers() -> None:
+    with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK") as url:
+        found = findings(LIVEKIT_URL=url)
     assert str(found[-1]) == "  ok       LIVEKIT_URL answers: 127.0.0.1"
+
+
+@pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n"])
+def test_whoever_takes_a_connection_and_is_no_server_is_none(answer: bytes) -> None:
+    with serving(answer) as url:
+        found = findings(LIVEKIT_URL=url)
+    assert str(found[-1]).startswith("  note     LIVEKIT_URL cannot be reached: ")
+    assert missing(found) == []
 
 
 @pytest.mark.parametrize("url", ["", "ws://127.0.0.1:1", "nonsense", "ws://127.0.0.1:noport"])
