@@ -90,7 +90,7 @@ class Calling:
 
     async def _type(self, line: str) -> None:
         """A line is a turn of the user's, once the agent is there."""
-        while self._session.agent_state == "initializing":  # its tools may take a moment
+        while self._session.agent_state == "initializing":  # noqa: ASYNC110  # tools take a moment
             await asyncio.sleep(GLANCE)
         await self._interrupt("this may not be interrupted; your line comes next")
         now = asyncio.get_running_loop().time()

@@ -80,7 +80,7 @@ def run(arguments: Sequence[str], server: AgentServer | None = None) -> int:
         elif given.command == "doctor":
             ending = Ending(_doctor(given))
         elif given.command == "conformance":
-            ending = Ending(conforming.run(given, print))
+            ending = Ending(conforming.run(given, _say))
         else:
             screen = chosen(plain=given.command != "console" or given.plain or given.fast)
             with heeding.heeded(), _logging(screen, debug=given.debug):
@@ -141,7 +141,12 @@ def _add_commands(
 def _doctor(given: argparse.Namespace) -> int:
     from antiphon import doctor  # which looks at engines that a call may not need
 
-    return doctor.run(sound=given.sound, say=print)
+    return doctor.run(sound=given.sound, say=_say)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # nobody reads any more (`| head`), or the disk is full
+        print(text, flush=True)  # noqa: T201
 
 
 def _console(

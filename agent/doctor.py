@@ -6,19 +6,24 @@ the built-in engines at least.
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import os
 import sys
 from contextlib import closing
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import urlsplit
+
+from livekit import rtc
+from livekit.agents import APIConnectOptions
 
 from antiphon.nodes import devices, sound_check
 from antiphon.nodes.bring import by_pip
-from antiphon.nodes.local import espeak, flite, stt, vad
+from antiphon.nodes.local import stt, tts, vad
 from antiphon.nodes.portaudio import Driver, PortAudio
+from antiphon.patience import waiting_for
 from antiphon.pipeline.errors import NodeUnavailable, NoSound
 from antiphon.version import __version__
 
@@ -39,6 +44,7 @@ LACKING: Final = (
     "in writing: `antiphon console FILE --text`)"
 )
 PATIENCE: Final = 3.0  # seconds for a server to answer
+ONCE: Final = APIConnectOptions(max_retry=0)
 SPOKEN: Final = 2.0  # seconds recorded and played on request
 FAINT: Final = -50.0  # dBFS: nobody spoke, or not into this microphone
 
@@ -79,7 +85,9 @@ def examined(
         devices_there = devices_there and finding.there
     if sound and devices_there:
         yield _heard(driver, say)
-    yield from _engines()
+    with waiting_for("the engines", say):
+        engines = _engines()
+    yield from engines
     yield from _keys(environment)
     yield _server(environment.get("LIVEKIT_URL", ""))
 
@@ -105,7 +113,7 @@ def _sound(driver: Driver) -> Iterator[Finding]:
     try:
         yield Finding(driver.version())
     except NoSound as error:  # which would be said of each device as well
-        yield Finding("PortAudio", False, str(error))
+        yield Finding("sound", False, str(error))
         return
     for side in devices.SIDES:
         try:
@@ -130,24 +138,52 @@ def _heard(driver: Driver, say: Callable[[str], None]) -> Finding:
     return Finding(f"{what}: nobody spoke, or it is muted", False, f"else {devices.permit()}")
 
 
-def _engines() -> Iterator[Finding]:
-    yield _engine("hearing that somebody speaks: webrtcvad", vad.available)
-    yield _engine("recognising what was said: pocketsphinx", stt.available)
+def _engines() -> list[Finding]:
+    """Each, once it has done its work on a word: an installed one may be broken."""
+    said = [rtc.AudioFrame.create(16_000, 1, 16_000)]
+
+    def say(voice: Literal["flite", "espeak"]) -> None:
+        said.append(asyncio.run(_said(voice)))
+
     voices = [
-        _engine("voice: flite", flite.available),
-        _engine("voice: espeak-ng", espeak.available),
+        _engine("voice: flite", "", lambda: say("flite")),
+        _engine("voice: espeak-ng", "espeakng-loader", lambda: say("espeak")),
     ]
-    if any(voice.there for voice in voices):
-        yield from (voice for voice in voices if voice.there)
-    else:
-        yield voices[1]
+    hears, knows = "hearing that somebody speaks", "recognising what was said"
+    return [
+        _engine(f"{hears}: webrtcvad", "webrtcvad-wheels", vad.Detector),
+        _engine(
+            f"{knows}: pocketsphinx", "pocketsphinx", lambda: asyncio.run(_recognised(said[-1]))
+        ),
+        *([voice for voice in voices if voice.there] or voices[1:]),
+    ]
 
 
-def _engine(what: str, available: Callable[[], None]) -> Finding:
+async def _said(voice: Literal["flite", "espeak"]) -> rtc.AudioFrame:
+    engine = tts.TTS(engine=voice)
     try:
-        available()
+        async with engine.synthesize("Good morning.", conn_options=ONCE) as speech:
+            return await speech.collect()
+    finally:
+        await engine.aclose()
+
+
+async def _recognised(sound: rtc.AudioFrame) -> None:
+    engine = stt.PocketsphinxSTT()
+    try:
+        await engine.recognize(sound, conn_options=ONCE)
+    finally:
+        await engine.aclose()
+
+
+def _engine(what: str, package: str, tried: Callable[[], object]) -> Finding:
+    try:
+        tried()
     except NodeUnavailable as error:
         return Finding(what, False, str(error))
+    except Exception as error:  # a library that does not fit this machine: it says anything
+        why = f"it is there and does not work ({error})"
+        return Finding(what, False, f"{why}: {by_pip(package, again=True)}")
     return Finding(what)
 
 

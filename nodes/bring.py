@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 
-def by_pip(wanted: str) -> str:
+def by_pip(wanted: str, *, again: bool = False) -> str:
     """In double quotes, which every system's shell takes, and by this environment's own pip: it is
-    another one that a shell finds in which the environment was not activated.
+    another one that a shell finds in which the environment was not activated. `again`: what is
+    there already does not work.
     """
     here = Path(sys.executable).parent
     found = shutil.which("pip")
@@ -22,4 +23,4 @@ def by_pip(wanted: str) -> str:
         pip = f'"{near}"' if " " in near else near
     else:
         pip = f"{sys.executable} -m pip"
-    return f'{pip} install "{wanted}"'
+    return f'{pip} install {"--force-reinstall --no-deps " * again}"{wanted}"'

@@ -68,7 +68,7 @@ def portaudio() -> Any:  # it has no types
     except OSError:
         raise NoSound(f"PortAudio is missing: {_install_portaudio()}") from None
     except Exception as error:  # PortAudio itself does not start
-        raise NoSound(f"PortAudio does not start: {error}") from error
+        raise NoSound(f"PortAudio does not start: {error}; {_bring_device()}") from error
     _hush_alsa()
     return library
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from antiphon.pipeline.errors import NoSound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from antiphon.nodes.local.sound import Samples
     from antiphon.nodes.portaudio import Fill, Take
@@ -105,6 +107,17 @@ def test_a_machine_with_everything_lacks_nothing() -> None:
     assert "ok       recognising what was said: pocketsphinx" in said
 
 
+def test_an_engine_that_is_there_and_does_not_work_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "webrtcvad.py").write_text("raise ImportError('made for another machine')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "webrtcvad", raising=False)
+    (line,) = missing(findings())
+    assert "made for another machine" in line
+    assert line.endswith('--force-reinstall --no-deps "webrtcvad-wheels"')
+
+
 @pytest.mark.parametrize("side", ["input", "output"])
 def test_without_a_device_no_conversation_can_be_held_and_the_line_says_what_helps(
     side: Side,
@@ -116,12 +129,12 @@ def test_without_a_device_no_conversation_can_be_held_and_the_line_says_what_hel
 
 def test_without_portaudio_it_is_said_once_and_no_device_is_asked_for() -> None:
     found = findings(Machine("PortAudio", "input", "output"), sound=True)
-    assert missing(found) == ["  missing  PortAudio: PortAudio is missing: fetch it"]
+    assert missing(found) == ["  missing  sound: PortAudio is missing: fetch it"]
 
 
 def test_a_key_is_named_and_its_value_is_not() -> None:
-    keys = {"OPENAI_API_KEY": "sk-secret", "DEEPGRAM_API_KEY": "", "MISTRAL_API_KEY": "my-secret"}
-    said = "\n".join(map(str, findings(**keys)))
+    keys: dict[str, Any] = {"OPENAI_API_KEY": "sk-secret", "MISTRAL_API_KEY": "my-secret"}
+    said = "\n".join(map(str, findings(**keys, DEEPGRAM_API_KEY="")))
     assert "ok       keys in the environment: MISTRAL_API_KEY, OPENAI_API_KEY\n" in said
     assert "note     no LIVEKIT_API_KEY" in said
     assert "secret" not in said
