@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from textual import events
+from textual._context import active_app
 from textual.pilot import Pilot
 
 from antiphon.call import Call, Ending
@@ -94,6 +95,8 @@ async def sit(
             await sitting.until(
                 lambda: turns.agent_is != "initializing" if ready else bool(turns.blocks)
             )
+            assert screen.app is not None
+            active_app.set(screen.app)  # some of what is drawn asks for it, whoever has it drawn
             await act(sitting)
         except BaseException:
             print(sitting.picture())  # noqa: T201
