@@ -8,7 +8,6 @@ takes a second, which is when one is likely to come.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -119,7 +118,9 @@ def _is_a_command() -> bool:
 
     The process of a job has its parent's arguments, and is told by that one what a signal means.
     """
-    if multiprocessing.parent_process() is not None:
+    # A process that multiprocessing has started has it; to import it is what would take longest.
+    started_by = sys.modules.get("multiprocessing")
+    if started_by is not None and started_by.parent_process() is not None:
         return False
     name = Path(sys.argv[0]).name if sys.argv else ""
     module = name == "-m" and "antiphon" in sys.orig_argv
