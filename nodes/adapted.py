@@ -129,6 +129,8 @@ class Adapted:
         scope.start("output", self._forward())
 
     def write(self, pcm: memoryview) -> None:
+        if not pcm:
+            return  # word times alone: a sink would begin to play nothing
         self._open.write(len(pcm))
         if self._stuck:
             self._open.give(len(pcm))

@@ -216,3 +216,9 @@ async def test_what_waits_for_a_stuck_sink_goes_with_its_drop(room: Room) -> Non
     room.sink.door.set()
     await asyncio.sleep(0.1)
     assert room.sink.asked == ["capture_frame", "flush", "clear_buffer", "clear_buffer"]
+
+
+async def test_a_sink_is_not_given_frames_without_sound(room: Room) -> None:
+    room.output.write(TWO_SECONDS[:0])
+    await room.speak(0.5)
+    assert room.sink.asked == ["capture_frame"]
