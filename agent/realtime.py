@@ -89,7 +89,8 @@ class Realtime:
             if self._conversation.tools.running and not link.can.manual_function_calls:
                 logger.warning("%s cannot go on with a call that waits for a task", model.label)
             link.interrupt()
-            link.clear()
+            if not self.ears.hearing:  # else it is that agent's to answer
+                link.clear()
         self._detects = detecting
         if self._conversation.options["turn_detection"] == "realtime_llm" and not detecting:
             logger.warning(
@@ -99,7 +100,7 @@ class Realtime:
         if self.link is not None:
             self.link.told(self._instructions(agent))
             if self.link is not link or agent is not self._agent:
-                self.link.replace(agent._chat_ctx)
+                self.link.replace(agent._chat_ctx, self.ears.words.unfinished)
             self.link.offered(self._tools(agent))
         self._agent = agent
 
@@ -175,7 +176,18 @@ class Realtime:
             return
         link.told(self._instructions(agent))
         link.offered(self._tools(agent))
-        await asyncio.wait([link.replace(agent._chat_ctx) if replaced else link.idle()])
+        told = (
+            link.idle() if before is None or not replaced else self._replaced(link, agent, before)
+        )
+        await asyncio.wait([told])
+
+    def _replaced(self, link: Link, agent: Agent, before: llm.ChatContext) -> asyncio.Future[None]:
+        """The application has changed what it remembers; what the model is about to say, and what
+        it has heard and not told, it knows all the same."""
+        now, then = agent._chat_ctx.items, before.items
+        gone = {item.id for item in then} - {item.id for item in now}
+        gone |= _called(then) - _called(now)
+        return link.replace(agent._chat_ctx, lambda item: not gone & {item.id, *_called([item])})
 
     def _instructions(self, agent: Agent) -> str:
         return self._conversation.memory.instructions(agent)
@@ -238,3 +250,8 @@ class Realtime:
 
 def _names(context: llm.ChatContext) -> list[str]:
     return [item.id for item in context.items]
+
+
+def _called(items: list[llm.ChatItem]) -> set[str]:
+    """The names of the calls."""
+    return {i.call_id for i in items if i.type in ("function_call", "function_call_output")}

@@ -65,7 +65,7 @@ class RealtimeEars:
         if isinstance(seen, o.Gone | o.Working):
             link.agree(self._conversation.agent._chat_ctx)
         elif isinstance(seen, o.Clear):
-            self._turns.drop()
+            self.words.forget()
             link.clear()
             self.ceases()
         elif not self._seat.detecting:
@@ -86,7 +86,7 @@ class RealtimeEars:
                 if self._alone and seen.at >= began + self._needed - MOMENT:
                     self._hear(final=True)
                 elif self._alone and not self._conversation.machine.text:
-                    self._turns.drop()  # a cough
+                    self.words.drop()  # a cough
 
     def hear(self, frame: rtc.AudioFrame) -> None:
         """Let the model hear that. A detector of its own would end a reply that must not be
@@ -151,7 +151,7 @@ class RealtimeEars:
         ours, text = by_hand or not self._seat.detecting, known(commit.text)
         if link is not None and ours:
             link.commit()
-        self._turns.over(self._loop.time())
+        self.words.over()
         answered = not ours and text != commit.text  # by the model, which has heard it
         return replace(commit, text=text, answer=commit.answer and not answered)
 
@@ -163,9 +163,14 @@ class RealtimeEars:
 
     def kept(self) -> None:
         """The user has said something that is no turn."""
-        self._turns.drop()
+        self.words.drop()
         if self._seat.link is not None and not self._seat.detecting:
             self._seat.link.clear()
+
+    @property
+    def hearing(self) -> bool:
+        """The user's turn is not over."""
+        return self._turns.open is not None and self._conversation.machine.unfinished
 
     @property
     def _alone(self) -> bool:
@@ -183,6 +188,7 @@ class RealtimeEars:
             talk.observe(o.VoiceStopped(self._loop.time()))
         if talk.machine.text and not known(talk.machine.text):
             talk.observe(o.Clear())
+        leaver.hands_on()
         return self.words.last_of(leaver)
 
     def _end_turn(self, link: Link, *, detecting: bool) -> None:
@@ -240,7 +246,7 @@ class RealtimeEars:
         self._voice_at = None
         self._conversation.observe(o.VoiceStopped(self._loop.time()))
         if self._seat.overlaps:
-            self._turns.over(self._loop.time())  # nobody commits it
+            self.words.over()  # nobody commits it
         else:
             self._hear(final=True)
 

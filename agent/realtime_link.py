@@ -15,7 +15,7 @@ from livekit.agents import NOT_GIVEN, NotGivenOr, llm
 from antiphon.hooks import outcome
 from antiphon.pipeline.errors import NodeError, NodeTimeout
 from antiphon.realtime_errands import Errands
-from antiphon.realtime_retold import Retold, bare
+from antiphon.realtime_retold import Retold, bare, merged
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -162,14 +162,17 @@ class Link:
             self.tools = tools
             self.later("tools", lambda: self.session.update_tools(tools))
 
-    def replace(self, context: llm.ChatContext) -> asyncio.Future[None]:
-        """The conversation is that one, and what the model has of its own is forgotten."""
+    def replace(
+        self, context: llm.ChatContext, stays: Callable[[llm.ChatItem], bool]
+    ) -> asyncio.Future[None]:
+        """The conversation is that one, with what `stays` of what the model has of its own."""
         whole = bare(context)
 
         async def do() -> None:
-            self.known = {item.id for item in whole.items}
-            self._calls = {item.call_id for item in whole.items if item.type == "function_call"}
-            await self.session.update_chat_ctx(whole)
+            theirs = [item for item in self.session.chat_ctx.items if stays(item)]
+            self.known = {i.id for i in whole.items} | self.known & {i.id for i in theirs}
+            self._calls = _calls(whole.items) | self._calls & _calls(theirs)
+            await self.session.update_chat_ctx(merged(whole, theirs))
 
         return self.later("conversation", do)
 
@@ -289,3 +292,7 @@ class Link:
             self._errands.close()
             self._closing = self._scope.start("realtime close", outcome(self.session.aclose()))
         return self._closing
+
+
+def _calls(items: list[llm.ChatItem]) -> set[str]:
+    return {item.call_id for item in items if item.type == "function_call"}

@@ -48,7 +48,7 @@ class Retold:
         await self._until_has(told & ours)
         link.known = ours
         if link.can.mutable_chat_context:
-            await link.session.update_chat_ctx(_with(whole, link.session.chat_ctx.items))
+            await link.session.update_chat_ctx(merged(whole, link.session.chat_ctx.items))
 
     def shorten(self, message: str, text: str) -> None:
         """Of that message no more was heard than that."""
@@ -72,7 +72,7 @@ class Retold:
             await asyncio.sleep(MOMENT)
 
 
-def _with(ours: llm.ChatContext, theirs: list[llm.ChatItem]) -> llm.ChatContext:
+def merged(ours: llm.ChatContext, theirs: list[llm.ChatItem]) -> llm.ChatContext:
     """And what only the model has: pictures, and what it has begun meanwhile; calls by the names
     that it has for them."""
     names = {_call(item): item.id for item in theirs if _call(item)}

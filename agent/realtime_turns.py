@@ -56,13 +56,9 @@ class HeardTurns:
         self._latest = 0.0
 
     @property
-    def open(self) -> bool:
-        """A turn goes on."""
-        return bool(self._turns) and self._turns[-1].ended is None
-
-    def knows(self, item: str | None) -> bool:
-        """One of the turns has that name."""
-        return item is not None and any(turn.item == item for turn in self._turns)
+    def open(self) -> Heard | None:
+        """The turn that goes on."""
+        return self._turns[-1] if self._turns and self._turns[-1].ended is None else None
 
     def owes(self, now: float) -> bool:
         """Words of a turn may still come."""
@@ -76,8 +72,8 @@ class HeardTurns:
 
     def over(self, now: float) -> None:
         """The turn has ended."""
-        if self.open:
-            self._turns[-1].ended = now
+        if (turn := self.open) is not None:
+            turn.ended = now
 
     def lost(self) -> None:
         """Another line is there: of turns that are over no words come any more."""
@@ -95,15 +91,18 @@ class HeardTurns:
         if turn is not None:
             turn.item = item
 
-    def worded(self, item: str | None, at: float | None = None) -> float | None:
-        """Words have come, of the turn of that name, or the one that went on `at` that time; since
-        when it goes on, where that is known."""
+    def of(self, item: str | None, at: float | None = None) -> Heard | None:
+        """The turn of which words with that name are, or that went on `at` that time."""
         turns = [t for t in self._turns if item is not None and t.item == item]
         if not turns and item is not None:
             turns = [t for t in self._turns if t.item is None and not t.worded]
             if at is not None:  # no words come any more of those before it
                 turns = [t for t in turns if t.began <= at + SLACK][-1:]
-        turn = next(iter(turns or self._turns[-1:]), None)
+        return next(iter(turns or self._turns[-1:]), None)
+
+    def worded(self, item: str | None, at: float | None = None) -> float | None:
+        """Words have come of that turn; since when it goes on, where that is known."""
+        turn = self.of(item, at)
         if turn is None:
             return None
         turn.worded = True

@@ -30,8 +30,8 @@ TOLD: Final = "input_audio_transcription_completed"
 
 
 class RealtimeWords:
-    """Mutable state: the user's turns; words that are not final; the models that have left and may
-    tell more; and whether somebody waits for that."""
+    """Mutable state: the user's turns; words that are not final, and those of a turn that is not
+    over; the models that have left and may tell more; and whether somebody waits for that."""
 
     def __init__(self, conversation: Conversation, seat: Realtime) -> None:
         self.turns = HeardTurns()
@@ -40,6 +40,7 @@ class RealtimeWords:
         self._seat = seat
         self._loop = asyncio.get_running_loop()
         self._interim: Words | None = None
+        self._early: list[Words] = []
         self._leavers: list[Leaver] = []
         self._news: asyncio.Future[None] | None = None
         self.handlers: dict[str, Callable[..., None]] = {
@@ -53,13 +54,50 @@ class RealtimeWords:
         talk.transcribed(said.text, final=final, language=None, item=said.item)
         talk.faults.understood()
         self._interim = None if final else said
-        if final:
+        if not final:
+            return
+        turn = self.turns.of(said.item, self._since(said))
+        if turn is not None and turn is self.turns.open:
+            self.turns.worded(said.item, self._since(said))
+            self._early.append(said)  # for whoever answers them
+            self.tell()
+        else:
             self.write(said, talk.agent)
+
+    def over(self) -> None:
+        """The turn is over."""
+        self._settle()
+        self.turns.over(self._loop.time())
+
+    def drop(self) -> None:
+        """It was no turn; words are words all the same."""
+        self._settle()
+        self.turns.drop()
+
+    def forget(self) -> None:
+        """The application throws the turn away."""
+        self._early.clear()
+        self.turns.drop()
+
+    def _settle(self) -> None:
+        early, self._early = self._early, []
+        for said in early:
+            self.write(said, self._conversation.agent)
+
+    def unfinished(self, item: llm.ChatItem) -> bool:
+        """It is of a turn that is not over."""
+        return self.turns.open is not None and self.turns.open.item == item.id
+
+    def _since(self, said: Words) -> float | None:
+        """When they were begun (loop time), where the model tells that."""
+        now = self._conversation.memory.wall()
+        return self._loop.time() - (now - said.at) if said.at else None
 
     def leaver(self, link: Link, agent: Agent) -> Leaver:
         """Others hear the user from now on."""
         interim, self._interim = self._interim, None
-        self._leavers.append(Leaver(self, self._conversation, link, agent, interim))
+        early, self._early = self._early, []
+        self._leavers.append(Leaver(self, self._conversation, link, agent, interim, early))
         return self._leavers[-1]
 
     async def last_of(self, leaver: Leaver) -> None:
@@ -71,9 +109,8 @@ class RealtimeWords:
 
     def write(self, said: Words, agent: Agent) -> None:
         """Put words into history, where their turn began; a model may tell them twice."""
-        talk, text, now = self._conversation, said.text.strip(), self._loop.time()
-        since = now - (talk.memory.wall() - said.at) if said.at else None
-        began = self.turns.worded(said.item, since)
+        talk, text = self._conversation, said.text.strip()
+        began = self.turns.worded(said.item, self._since(said))
         self.tell()
         told = agent._chat_ctx.get_by_id(said.item) if said.item is not None else None
         if isinstance(told, llm.ChatMessage):
@@ -132,6 +169,7 @@ class RealtimeWords:
         leavers, self._leavers = self._leavers, []
         for leaver in leavers:
             leaver.finish()
+        self._settle()
         interim, self._interim = self._interim, None
         if interim is not None:
             self.write(interim, self._conversation.agent)
@@ -156,7 +194,7 @@ class Leaver:
     """A model that hears the user no more. A turn that was not over when it left is the next
     agent's to answer.
 
-    Mutable state: the words that it has told and that are not final.
+    Mutable state: the words that it has told and that are not final, and those of that turn.
     """
 
     def __init__(
@@ -166,6 +204,7 @@ class Leaver:
         link: Link,
         agent: Agent,
         interim: Words | None,
+        early: list[Words],
     ) -> None:
         self.link = link
         self.agent = agent
@@ -174,8 +213,15 @@ class Leaver:
         self._conversation = conversation
         self._number = words.number
         self._unfinished = words.turns.open
+        self._early = early
         if not recognised(agent):
             link.session.on(TOLD, self._told)
+
+    def hands_on(self) -> None:
+        """The next agent hears what it has told of that turn."""
+        early, self._early = self._early, []
+        for said in early:
+            self._hand_on(said)
 
     def _told(self, event: llm.InputTranscriptionCompleted) -> None:
         said = Words.told(event)
@@ -185,12 +231,15 @@ class Leaver:
 
     def _take(self, said: Words) -> None:
         words = self._words
-        if not self._unfinished or words.turns.knows(said.item):
+        if self._unfinished is None or words.turns.of(said.item) is not self._unfinished:
             words.write(said, self.agent)
         else:
             words.turns.worded(said.item)
             words.tell()
-            self._conversation.observe(o.Transcript(said.text, final=True, recogniser=self._number))
+            self._hand_on(said)
+
+    def _hand_on(self, said: Words) -> None:
+        self._conversation.observe(o.Transcript(said.text, final=True, recogniser=self._number))
 
     def ends(self) -> None:
         """What it has told is all that is known of its words."""
@@ -201,5 +250,5 @@ class Leaver:
 
     def finish(self) -> None:
         """And nobody will answer them."""
-        self._unfinished = False
+        self._unfinished = None
         self.ends()

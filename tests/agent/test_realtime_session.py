@@ -313,3 +313,27 @@ def test_a_tool_that_takes_itself_away_does_not_make_the_model_forget(detects: b
     check(call)
     assert not [gone for _, _, gone in told(call, "context") if gone]
     assert call.text("assistant") == f"{WORDS[0]} {WORDS[1]}".split()
+
+
+@BOTH
+@pytest.mark.parametrize("moment", [0.5, 1.0, 1.2, 1.36, 1.6, 2.5])
+def test_a_model_remembers_what_is_being_said_while_its_conversation_is_changed(
+    detects: bool, moment: float
+) -> None:
+    running: list[asyncio.Future[None]] = []
+
+    def add(call: Call) -> None:
+        context = call.agent.chat_ctx.copy()
+        context.add_message(role="user", content="Added.")
+        running.append(asyncio.ensure_future(call.agent.update_chat_ctx(context)))
+
+    def make(call: Call) -> Agent:
+        model = ScriptedRealtime(WORDS, call.voice, turn_detection=detects)
+        model.pace.transcribed = 2.0
+        return Agent(instructions="Answer.", llm=model)
+
+    call = hold(ASKED, at(moment, add), at(5.0, lambda call: None), agent=make)
+    assert running[0].done()
+    session = model_of(call.agent).sessions[-1]
+    assert not [gone for _, _, gone in told(call, "context") if gone]
+    assert sorted(texts(session.chat_ctx)) == sorted(["", WORDS[0], "Added."])
