@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from antiphon.realtime_link import Link
 
 HELD: Final = 12_000  # frames that the model may hear later: two minutes or more
+NOTICED: Final = 0.5  # seconds in which a model notices a voice in what it hears at the end
 LASTS: Final = 0.5  # seconds of voice over a reply that are words and no cough, where nobody knows
 
 
@@ -98,8 +99,11 @@ class RealtimeEars:
         self._held.append(frame)
         guarded = self._conversation.machine.floor in (Floor.GUARDED, Floor.PROTECTED)
         if not (guarded and seat.detecting and not seat.overlaps):
-            while self._held:
-                link.push_audio(self._held.popleft())
+            self._let_hear(link)
+
+    def _let_hear(self, link: Link) -> None:
+        while self._held:
+            link.push_audio(self._held.popleft())
 
     @property
     def _needed(self) -> float:
@@ -197,9 +201,14 @@ class RealtimeEars:
             link.commit()
 
     async def last_words(self, timeout: float) -> None:
-        """Let the models finish the words of what they have heard, for so many seconds."""
-        if self._seat.link is not None:
-            self._end_turn(self._seat.link, detecting=self._seat.detecting)
+        """Let the models finish the words of what they have heard, for so many seconds. A model
+        that was to hear later what was said now hears it, and notices a voice in it, or none."""
+        if (link := self._seat.link) is not None:
+            noticed = self._loop.time() + (NOTICED if self._held else 0.0)
+            self._let_hear(link)
+            while self._turns.open is None and self._loop.time() < noticed:
+                await self._conversation.moved(noticed)
+            self._end_turn(link, detecting=self._seat.detecting)
         await self.words.last_words(timeout)
 
     def finish(self) -> None:

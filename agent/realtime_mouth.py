@@ -75,7 +75,7 @@ class RealtimeMouth:
         talk, amd = self._conversation, self._conversation.session.amd
         if event.user_initiated or self._link is None:
             return
-        unwanted = talk.idle.closed or talk.speaking.draining
+        unwanted = talk.seats.full or talk.speaking.draining
         unwanted |= amd is not None and amd.takes_turns
         here = [each for each in self._expected if each[1].link is self._link]
         self._expected = [each for each in here if not each[0].done()]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from livekit import rtc
+from livekit.agents import llm
 
 from antiphon import Agent
-from tests.scripted import Call, Plain, at, check, hold, user
+from tests.scripted import Call, Plain, at, check, hold, sentence, user
 from tests.scripted_producers import its_turns, model_of, our_turns, told
+from tests.scripted_realtime import ScriptedRealtime, ScriptedSession
 
 if TYPE_CHECKING:
     from tests.scripted import Making
 
 BOTH = pytest.mark.parametrize("agent", [its_turns, our_turns])
 ASKED = user(0.2, 0.8, "zaza zeze")
+WORDS = [sentence(100 * n, 8) for n in range(6)]
 
 
 def plainly(call: Call) -> Agent:
@@ -53,3 +58,83 @@ def test_a_turn_over_which_another_agent_of_the_same_model_takes_over_is_answere
         check(call)
         assert not told(call, "clear"), moment
         assert [m.role for m in call.messages] == ["user", "assistant"], moment
+
+
+UTTERANCE = 777  # samples of the frame in which the user says something
+
+
+class Listening(ScriptedSession):
+    """It detects and recognises what is in the frames that it is given, and nothing else."""
+
+    def push_audio(self, frame: rtc.AudioFrame) -> None:
+        super().push_audio(frame)
+        if frame.samples_per_channel == UTTERANCE:
+            asyncio.get_running_loop().call_later(0.1, self._notices)
+
+    def _notices(self) -> None:
+        self.emit("input_speech_started", llm.InputSpeechStartedEvent())
+
+    def commit_audio(self) -> None:
+        item = self._item
+        super().commit_audio()
+        heard = llm.InputTranscriptionCompleted(item_id=item, transcript="zaza", is_final=True)
+        asyncio.get_running_loop().call_later(0.3, self._tells, heard)
+
+    def _tells(self, heard: llm.InputTranscriptionCompleted) -> None:
+        self.emit("input_audio_transcription_completed", heard)
+
+
+class Listener(ScriptedRealtime):
+    def session(self, *, turn_detection_disabled: bool = False) -> Listening:
+        self.sessions.append(Listening(self, detects=not turn_detection_disabled))
+        return self.sessions[-1]  # type: ignore[return-value]
+
+
+def hears(samples: int) -> Any:
+    frame = rtc.AudioFrame(bytes(2 * samples), 16_000, 1, samples)
+    return lambda call: call.session.conversation.realtime.hear(frame)
+
+
+def test_what_was_said_over_a_protected_reply_in_which_the_call_ends_is_in_the_history() -> None:
+    def ask(call: Call) -> None:
+        call.session.generate_reply(allow_interruptions=False)
+
+    call = hold(
+        at(0.1, ask),
+        at(0.5, hears(320)),
+        at(0.6, hears(UTTERANCE)),
+        at(0.7, hears(320)),
+        agent=lambda call: Agent(instructions="", llm=Listener(WORDS, call.voice)),
+        until=0.8,
+    )
+    assert call.text("user") == ["zaza"]
+    assert call.text("assistant") == call.heard
+    session = model_of(call.agent).sessions[-1]
+    assert [frame.samples_per_channel for frame in session.frames] == [320, UTTERANCE, 320]
+
+
+def test_a_call_that_ends_in_a_protected_reply_over_which_nobody_spoke_ends_soon() -> None:
+    def ask(call: Call) -> None:
+        call.session.generate_reply(allow_interruptions=False)
+
+    call = hold(
+        at(0.1, ask),
+        at(0.6, hears(320)),
+        agent=lambda call: Agent(instructions="", llm=Listener(WORDS, call.voice)),
+        until=0.8,
+    )
+    assert call.messages[-1].interrupted
+    assert call.ended < 1.4
+    assert not told(call, "commit")
+
+
+@pytest.mark.parametrize("moment", [1.0, 1.2, 1.3, 1.36, 1.5])
+def test_a_model_that_ends_turns_begins_no_answer_while_the_call_ends(moment: float) -> None:
+    def late(call: Call) -> Agent:
+        agent = its_turns(call)
+        model_of(agent).pace.transcribed = 1.5
+        return agent
+
+    call = hold(ASKED, agent=late, until=moment)
+    check(call)
+    assert not [at for at, _ in call.played if at > moment], "it begins to speak to who hangs up"
