@@ -18,6 +18,7 @@ from livekit.agents import llm
 from antiphon.nodes.realtime import Response
 from antiphon.nodes.tts import sounds
 from antiphon.pipeline.ledger import LEDGER
+from antiphon.pipeline.reply import SPEAKING
 from antiphon.pipeline.streams import Scope
 from antiphon.sources import Generated, Uncut, Voice
 
@@ -84,13 +85,13 @@ class RealtimeReply(Generated):
                 async with aclosing(self._given(await self._event())) as parts:
                     async for part in parts:
                         yield part
-                if not self._empty:
-                    return
-                if self._wait is None or await self._wait():
-                    break  # else the user's voice has stopped it before it began
+                stopped = self._empty or _protected()  # by the user's voice, if there is one now
+                if self._wait is None or not stopped or await self._wait():
+                    break
         finally:
             self.response.end()
-        logger.warning("the realtime model gave no words and no tool call: nothing is said")
+        if self._empty:
+            logger.warning("the realtime model gave no words and no tool call: nothing is said")
 
     async def _given(self, event: llm.GenerationCreatedEvent) -> AsyncGenerator[Thought, None]:
         if event.response_id:
@@ -239,6 +240,11 @@ class _Either:
 
     def wait(self, now: float, slack: float) -> float | None:
         return self._inner.wait(now, slack) if self._inner is not None else None
+
+
+def _protected() -> bool:
+    reply = SPEAKING.get()
+    return reply is not None and reply.kind.protected
 
 
 async def _first(written: AsyncIterator[str]) -> list[str]:

@@ -138,3 +138,21 @@ def test_a_model_that_ends_turns_begins_no_answer_while_the_call_ends(moment: fl
     call = hold(ASKED, agent=late, until=moment)
     check(call)
     assert not [at for at, _ in call.played if at > moment], "it begins to speak to who hangs up"
+
+
+@pytest.mark.parametrize("begins", [0.2 + 0.05 * n for n in range(8)])
+def test_a_protected_reply_is_said_to_its_end_though_a_voice_begins_as_it_is_asked_for(
+    begins: float,
+) -> None:
+    def ask(call: Call) -> None:
+        speech = call.session.say(WORDS[5], allow_interruptions=False)
+        call.handles.append(speech)
+
+    def make(call: Call) -> Agent:
+        return Agent(instructions="", llm=ScriptedRealtime(WORDS, call.voice, supports_say=True))
+
+    call = hold(at(0.2, ask), user(begins, begins + 0.6, "zaza"), agent=make)
+    check(call)
+    said = [m.text_content for m in call.messages if m.role == "assistant"]
+    assert WORDS[5] in said, "it was cut short"
+    assert call.messages[-1].role == "assistant"
