@@ -104,3 +104,13 @@ class Faults:
             self.survived(NodeError(why), "stt", "it is started again")
         if self._mute_utterances % MUTE == 0:
             talk.hearing.start_again()
+
+    def unnoticed(self, seconds: float) -> None:
+        """A realtime model that ends turns has told nothing of that voice; when that goes on, it is
+        deaf, or gone. (Or that was noise, of which it is the better judge: so nothing is done.)"""
+        if seconds < SPOKEN:
+            return
+        self._mute_utterances += 1
+        if self._mute_utterances == MUTE:
+            why = f"the realtime model told nothing of the last {MUTE} voices"
+            self.survived(NodeError(why), "llm", "is it listening?")

@@ -56,7 +56,8 @@ UNCERTAIN: Final = (
 
 
 class Hearing:
-    """Mutable state: the detector, the stream to the recogniser, and who is listened to."""
+    """Mutable state: the detector, and one beside a model's; the stream to the recogniser; and who
+    is listened to."""
 
     def __init__(self, agent: Agent, conversation: Conversation, scope: Scope) -> None:
         self._agent = agent
@@ -65,6 +66,8 @@ class Hearing:
         self._audio: Stream[rtc.AudioFrame] | None = None
         self._flushes: list[Callable[[], None]] = []
         self._detecting = Detecting(scope, lambda: conversation.faults, self._on_edge)
+        witness = conversation.realtime.ears.witness
+        self._beside = Detecting(scope, lambda: conversation.faults, witness)
         self._deafness = Deafness(conversation)
         self._recall = Recall()
         self.context = SttContext(conversation, scope)
@@ -89,10 +92,14 @@ class Hearing:
             self._open_recogniser()
 
     def _open_detector(self) -> None:
-        """Where a realtime model says when turns begin and end, no other does."""
-        wanted = None if self._conversation.realtime.detecting else self._agent.vad
-        if wanted is not self._detecting.vad:
-            self._detecting.open(wanted)
+        """Where a realtime model says when turns begin and end, no other does; ours beside it
+        notices when it is deaf."""
+        ours, beside = self._agent.vad, None
+        if self._conversation.realtime.detecting:
+            ours, beside = beside, ours
+        for detecting, wanted in ((self._detecting, ours), (self._beside, beside)):
+            if wanted is not detecting.vad:
+                detecting.open(wanted)
 
     def _open_recogniser(self) -> None:
         self._stt = self._agent.stt
@@ -150,6 +157,7 @@ class Hearing:
     def cease(self) -> None:
         """No sound comes any more: whoever was speaking has stopped."""
         self._detecting.forget()
+        self._beside.forget()
         self._conversation.observe(VoiceStopped(asyncio.get_running_loop().time()))
 
     def hear(self, frame: rtc.AudioFrame) -> None:
@@ -169,6 +177,7 @@ class Hearing:
         self._conversation.end_of_turn.hear(frame)
         self._conversation.overlap.hear(frame)
         self._detecting.hear(frame)
+        self._beside.hear(frame)
 
     def flush(self) -> None:
         """Ask the recogniser for its final words, where it can be asked."""

@@ -11,8 +11,10 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from livekit.agents import vad
+
 from antiphon.pipeline import observations as o
-from antiphon.pipeline.turn_table import Floor
+from antiphon.pipeline.turn_table import Floor, User
 from antiphon.realtime_words import MOMENT, RealtimeWords
 from antiphon.unheard import known, recognised, stand_in
 
@@ -50,6 +52,9 @@ class RealtimeEars:
         self._turns = self.words.turns
         self._held: deque[rtc.AudioFrame] = deque(maxlen=HELD)
         self._by_hand = False
+        self._unnoticed: float | None = (
+            None  # since when a voice is, of which the model says nothing
+        )
         self.handlers: dict[str, Callable[..., None]] = {
             "input_speech_started": self._on_started,
             "input_speech_stopped": self._on_stopped,
@@ -222,6 +227,7 @@ class RealtimeEars:
     def _on_started(self, _: object) -> None:
         """There is a voice, unless a reply follows in the same moment: Gemini's plugin announces
         each reply that it was not asked for as if somebody spoke."""
+        self.notices()
         if self._seat.detecting:  # else our detector has noticed, or will
             self._news = self._loop.call_soon(self._starts)
 
@@ -231,6 +237,21 @@ class RealtimeEars:
         talk.observe(o.VoiceStarted(now, answers=True))
         if not self._seat.overlaps:
             self._hear(final=False)
+
+    def witness(self, edge: vad.VADEvent) -> None:
+        """Our detector beside the model's has heard a voice, while nobody spoke; or its end."""
+        talk = self._conversation
+        if edge.type is vad.VADEventType.START_OF_SPEECH:
+            free = talk.machine.floor is Floor.FREE and talk.machine.user is User.QUIET
+            self._unnoticed = self._loop.time() if free else None
+        elif edge.type is vad.VADEventType.END_OF_SPEECH and self._unnoticed is not None:
+            began, self._unnoticed = self._unnoticed, None
+            talk.faults.unnoticed(self._loop.time() - began)
+
+    def notices(self) -> None:
+        """The model tells something of what it hears."""
+        self._unnoticed = None
+        self._conversation.faults.understood()
 
     def unannounced(self) -> bool:
         """Is there a voice that nobody was told of? Nobody will be."""
@@ -242,6 +263,7 @@ class RealtimeEars:
     def answered(self) -> None:
         """The model answers by itself: it has heard the user out, though it may say so later."""
         self._by_hand = False
+        self.notices()
         if not self._seat.overlaps:
             self._on_stopped()
         if self._conversation.machine.text:

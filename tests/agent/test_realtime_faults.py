@@ -260,3 +260,48 @@ def test_nothing_is_told_to_a_model_whose_session_is_closed() -> None:
     hold(ASKED, agent=make, until=1.6, call=call)  # raises for what the model does after its close
     assert [session.closed for session in models[0].sessions] == [True]
     assert not call.text("assistant")
+
+
+class Deaf(ScriptedRealtime):
+    """It takes the user's sound, and that is all."""
+
+    def session(self, *, turn_detection_disabled: bool = False) -> ScriptedSession:
+        self.sessions.append(ScriptedSession(self, detects=False))
+        return self.sessions[-1]
+
+
+@pytest.mark.parametrize("greets", [False, True])
+def test_a_model_that_ends_turns_and_tells_nothing_of_voices_is_reported_once(greets: bool) -> None:
+    def greet(call: Call) -> None:
+        if greets:
+            call.session.generate_reply()
+
+    said = [user(2.0 + 2.0 * n, 2.6 + 2.0 * n, "zaza") for n in range(6)]
+    call = hold(
+        at(0.1, greet),
+        *said,
+        agent=lambda call: Agent(
+            instructions="", llm=Deaf(WORDS, call.voice, user_transcription=False)
+        ),
+    )
+    [error] = call.reported("error")
+    assert error.error.recoverable
+    assert "told nothing of the last 3 voices" in str(error.error.error)
+    assert len(call.text("assistant")) == len(WORDS[0].split()) * greets
+
+
+def test_a_model_that_answers_every_other_voice_is_not_called_deaf() -> None:
+    def asks(call: Call) -> None:
+        session_of(call).emit("input_speech_started", llm.InputSpeechStartedEvent())
+        session_of(call).emit("input_speech_stopped", llm.InputSpeechStoppedEvent(False))
+
+    said = [user(2.0 + 2.0 * n, 2.6 + 2.0 * n, "zaza") for n in range(6)]
+    call = hold(
+        *said,
+        at(5.9, asks),
+        at(9.9, asks),
+        agent=lambda call: Agent(
+            instructions="", llm=Deaf(WORDS, call.voice, user_transcription=False)
+        ),
+    )
+    assert call.reported("error") == []
