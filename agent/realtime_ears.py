@@ -52,9 +52,7 @@ class RealtimeEars:
         self._turns = self.words.turns
         self._held: deque[rtc.AudioFrame] = deque(maxlen=HELD)
         self._by_hand = False
-        self._unnoticed: float | None = (
-            None  # since when a voice is, of which the model says nothing
-        )
+        self._unnoticed: float | None = None  # a voice of which the model has said nothing
         self.handlers: dict[str, Callable[..., None]] = {
             "input_speech_started": self._on_started,
             "input_speech_stopped": self._on_stopped,
@@ -88,8 +86,9 @@ class RealtimeEars:
                     self._lasting = self._loop.call_at(lasts, self._lasted)
             case o.VoiceStopped() if self._voice_at is not None:
                 began, self._voice_at = self._voice_at, None
+                heard = self._lasting is None  # words of it are heard already
                 self._silent()
-                if self._alone and seen.at >= began + self._needed - MOMENT:
+                if self._alone and (heard or seen.at >= began + self._needed - MOMENT):
                     self._hear(final=True)
                 elif self._alone and not self._conversation.machine.text:
                     self.words.drop()  # a cough
@@ -129,7 +128,8 @@ class RealtimeEars:
 
     def _lasted(self) -> None:
         self._lasting = None
-        self._hear(final=False)
+        if self._alone:  # still
+            self._hear(final=False)
 
     def _hear(self, *, final: bool) -> None:
         """There are words, and only the model knows which."""

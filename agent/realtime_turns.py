@@ -6,7 +6,7 @@ where the turn began.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Heard:
 
     began: float
     ended: float | None = None
-    item: str | None = None  # the model's name for it
+    items: list[str] = field(default_factory=list)  # the model's names for it
     worded: bool = False
 
     def recent(self, now: float) -> bool:
@@ -65,8 +65,10 @@ class HeardTurns:
         return any(not turn.worded and turn.recent(now) for turn in self._turns)
 
     def voice(self, at: float) -> None:
-        """The user makes a sound: in the turn that is open, or a new one."""
-        if not self.open:
+        """The user makes a sound: in the turn that is open, or a new one. Words of it may come."""
+        if (turn := self.open) is not None:
+            turn.worded = False
+        else:
             self._turns.append(Heard(at))
             del self._turns[:-KEPT]
 
@@ -85,17 +87,18 @@ class HeardTurns:
             self._turns.pop()
 
     def named(self, item: str, now: float) -> None:
-        """The model has a name for the turn that has just ended, or is about to. One that has none
-        by then gets none: the model made nothing of it."""
-        turn = next((t for t in self._turns if t.item is None and t.recent(now)), None)
+        """The model has a name for the turn that has just ended, or is about to; several, where it
+        hears several. One that has none by then gets none: the model made nothing of it."""
+        recent = [t for t in self._turns if t.recent(now)]
+        turn = next((t for t in recent if not t.items), next(iter(recent[-1:]), None))
         if turn is not None:
-            turn.item = item
+            turn.items.append(item)
 
     def of(self, item: str | None, at: float | None = None) -> Heard | None:
         """The turn of which words with that name are, or that went on `at` that time."""
-        turns = [t for t in self._turns if item is not None and t.item == item]
+        turns = [t for t in self._turns if item in t.items]
         if not turns and item is not None:
-            turns = [t for t in self._turns if t.item is None and not t.worded]
+            turns = [t for t in self._turns if not t.items and not t.worded]
             if at is not None:  # no words come any more of those before it
                 turns = [t for t in turns if t.began <= at + SLACK][-1:]
         return next(iter(turns or self._turns[-1:]), None)
@@ -106,7 +109,7 @@ class HeardTurns:
         if turn is None:
             return None
         turn.worded = True
-        if turn.item is None:
-            turn.item = item
+        if item is not None and not turn.items:
+            turn.items.append(item)
         self._latest = max(self._latest, turn.began)  # words come in the order they were said
         return self._latest

@@ -86,7 +86,7 @@ class RealtimeWords:
 
     def unfinished(self, item: llm.ChatItem) -> bool:
         """It is of a turn that is not over."""
-        return self.turns.open is not None and self.turns.open.item == item.id
+        return self.turns.open is not None and item.id in self.turns.open.items
 
     def _since(self, said: Words) -> float | None:
         """When they were begun (loop time), where the model tells that."""

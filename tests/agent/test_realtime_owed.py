@@ -11,7 +11,7 @@ from livekit.agents import llm
 
 from antiphon import Agent
 from tests.scripted import Call, Plain, at, check, hold, sentence, user
-from tests.scripted_producers import its_turns, model_of, our_turns, told
+from tests.scripted_producers import its_turns, model_of, our_turns, our_words, told
 from tests.scripted_realtime import ScriptedRealtime, ScriptedSession
 
 if TYPE_CHECKING:
@@ -155,4 +155,29 @@ def test_a_protected_reply_is_said_to_its_end_though_a_voice_begins_as_it_is_ask
     check(call)
     said = [m.text_content for m in call.messages if m.role == "assistant"]
     assert WORDS[5] in said, "it was cut short"
+    assert call.messages[-1].role == "assistant"
+
+
+def test_a_voice_that_outlasts_the_word_of_its_beginning_ends_the_turn_in_a_protected_reply() -> (
+    None
+):
+    """It began before the reply, and over it a voice so short were a cough."""
+
+    def say(call: Call) -> None:
+        call.say(WORDS[5], allow_interruptions=False)
+
+    call = hold(user(0.2, 0.6, "zaza"), at(0.5, say), agent=our_turns)
+    check(call)
+    ended = [record.t for record in call.records("commit")]
+    assert ended == [pytest.approx(1.1)]
+
+
+def test_a_voice_over_which_a_recogniser_takes_over_is_ended_by_its_words() -> None:
+    call = hold(
+        user(0.72, 1.72, "zaza zeze"),
+        at(0.1, lambda call: call.say(WORDS[5])),
+        at(0.2, lambda call: call.session.update_agent(our_words(call))),
+        agent=our_turns,
+    )
+    assert "[unheard" not in str([r.detail for r in call.records("commit")])
     assert call.messages[-1].role == "assistant"

@@ -215,6 +215,29 @@ def test_words_of_a_turn_ended_by_hand_stand_before_its_answer() -> None:
     assert [m.role for m in call.messages] == ["user", "assistant"]
 
 
+def test_a_turn_that_the_model_hears_as_two_takes_no_words_of_the_next_one() -> None:
+    turns = HeardTurns()
+    turns.voice(0.0)
+    turns.named("a", 1.0)
+    turns.voice(1.5)  # and before the turn is over
+    turns.named("b", 2.0)
+    turns.over(2.5)
+    turns.voice(4.0)
+    assert turns.worded("a") == 0.0
+    assert turns.worded("b") == 0.0
+    assert turns.owes(4.5)
+    assert turns.worded("c") == 4.0
+
+
+def test_words_are_owed_for_each_voice_of_a_turn() -> None:
+    turns = HeardTurns()
+    turns.voice(0.0)
+    turns.worded(None)
+    assert not turns.owes(1.0)
+    turns.voice(1.2)
+    assert turns.owes(1.5)
+
+
 def test_a_turn_of_which_a_model_makes_nothing_takes_no_other_turns_name() -> None:
     turns = HeardTurns()
     turns.voice(0.0)
