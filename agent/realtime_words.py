@@ -52,6 +52,7 @@ class RealtimeWords:
         """What the user said, from a model that ends turns by itself, or tells it later."""
         talk = self._conversation
         talk.transcribed(said.text, final=final, language=None, item=said.item)
+        talk.session.deliver()
         talk.faults.understood()
         self._interim = None if final else said
         if not final:

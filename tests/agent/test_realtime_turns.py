@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,21 @@ def test_words_that_are_told_twice_are_in_the_history_once(agent: Making) -> Non
     assert [m.text_content for m in more.messages if m.role == "user"] == ["zaza zeze zizi"]
     finals = [e for e in more.reported("user_input_transcribed") if e.is_final]
     assert {event.item_id for event in finals} == {more.messages[0].id}
+
+
+@BOTH
+def test_a_program_is_told_of_words_when_the_model_tells_them(agent: Making) -> None:
+    told_at: list[tuple[float, bool]] = []
+
+    def listen(call: Call) -> None:
+        now = asyncio.get_running_loop().time
+        call.session.on(
+            "user_input_transcribed", lambda event: told_at.append((now(), event.is_final))
+        )
+
+    hold(at(0.0, listen), ASKED, agent=agent, until=3.0)
+    assert [moment for moment, _ in told_at] == pytest.approx([0.55, 0.85, 1.05])
+    assert [final for _, final in told_at] == [False, False, True]
 
 
 def test_words_told_in_pieces_are_all_in_the_history() -> None:
