@@ -135,6 +135,7 @@ class Case:
     does: Callable[[Kit, Any, Told], Awaitable[object]] | None = None
     turns: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
+    models: Callable[[], Mapping[str, Any]] = dict  # in place of the scripted ones
     until: float = 12.0
 
 
@@ -205,14 +206,15 @@ async def _conversation(kit: Kit, case: Case) -> list[tuple[float, str]]:
         **case.turns,
     }
     turns["interruption"] = {**interruption, **turns.get("interruption", {})}
+    models = {
+        "vad": Detector(),
+        "stt": ScriptedSTT(),
+        "llm": ScriptedLLM(answers(case.replies), tokens_per_second=float("inf")),
+        "tts": ScriptedTTS(streaming=True),
+        **case.models(),
+    }
     session = kit.AgentSession(
-        vad=Detector(),
-        stt=ScriptedSTT(),
-        llm=ScriptedLLM(answers(case.replies), tokens_per_second=float("inf")),
-        tts=ScriptedTTS(streaming=True),
-        turn_handling=turns,
-        aec_warmup_duration=None,
-        **case.options,
+        **models, turn_handling=turns, aec_warmup_duration=None, **case.options
     )
     told = Told(session, case.until)
     session.input.audio, session.output.audio = Microphone(label="microphone"), Sink()
