@@ -24,6 +24,9 @@ class Utterance:
         """Take a transcript of the words since the recogniser's last final one; False when it is no
         news."""
         part = self._parts.setdefault(recogniser, Part())
+        for other in self._parts.values():  # what was handed on may be told by the next one again
+            if without_handed(text, other.handed) != text:
+                part.handed, other.handed = other.handed, part.handed
         news = part.hear(text, final=final)
         self._join()
         return news

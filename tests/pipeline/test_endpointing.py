@@ -107,3 +107,11 @@ def test_a_recogniser_that_was_replaced_may_repeat_late_what_was_handed_on() -> 
     said.hear("one", final=True, recogniser=1)
     said.hear("three", final=True, recogniser=2)
     assert said.text == "three"
+
+
+def test_the_next_recogniser_may_repeat_what_was_handed_on() -> None:
+    said = Utterance()
+    said.hear("one", final=False, recogniser=1)
+    said.hand_on()
+    said.hear("one two", final=True, recogniser=2)
+    assert said.text == "two"
