@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pytest
 import soxr
-from playwright.async_api import async_playwright
+from playwright.async_api import TimeoutError, async_playwright
 
 from antiphon.nodes.wav import read_wav
 from tests.jobs.workers import environment
@@ -103,7 +103,11 @@ class Tab:
 
     async def listen(self) -> None:
         """Keep what is heard from now on of the agent."""
-        await self.page.wait_for_selector("audio", state="attached")
+        try:
+            await self.page.wait_for_selector("audio", state="attached")
+        except TimeoutError as error:
+            shown = await self.page.inner_text("body")
+            raise AssertionError(f"no sound comes; the page shows: {shown!r}") from error
         await self.page.evaluate(LISTEN, RATE)
 
     async def heard(self) -> NDArray[np.int16]:
