@@ -119,7 +119,7 @@ class RealtimeEars:
         self._silent()
         self._voice_at = at
         self._number += 1
-        self._turns.voice(at)
+        self._turns.voice(at, each=self._seat.detecting)
 
     def _silent(self) -> None:
         if self._lasting is not None:
@@ -151,7 +151,7 @@ class RealtimeEars:
             return
         if not self._turns.open:
             self._number += 1
-            self._turns.voice(self._loop.time())
+            self._turns.voice(self._loop.time(), each=False)
         self._hear(final=True)
 
     def committed(self, commit: o.Commit) -> o.Commit:

@@ -41,7 +41,7 @@ class Heard:
     began: float
     ended: float | None = None
     items: list[str] = field(default_factory=list)  # the model's names for it
-    worded: bool = False
+    owed: int = 1  # transcripts that have not come
 
     def recent(self, now: float) -> bool:
         """It goes on, or has just ended."""
@@ -62,12 +62,13 @@ class HeardTurns:
 
     def owes(self, now: float) -> bool:
         """Words of a turn may still come."""
-        return any(not turn.worded and turn.recent(now) for turn in self._turns)
+        return any(turn.owed and turn.recent(now) for turn in self._turns)
 
-    def voice(self, at: float) -> None:
-        """The user makes a sound: in the turn that is open, or a new one. Words of it may come."""
+    def voice(self, at: float, *, each: bool) -> None:
+        """The user makes a sound: in the turn that is open, or a new one. Words of it may come: of
+        `each` for itself, or of all that have been made."""
         if (turn := self.open) is not None:
-            turn.worded = False
+            turn.owed = turn.owed + 1 if each else 1
         else:
             self._turns.append(Heard(at))
             del self._turns[:-KEPT]
@@ -98,7 +99,7 @@ class HeardTurns:
         """The turn of which words with that name are, or that went on `at` that time."""
         turns = [t for t in self._turns if item in t.items]
         if not turns and item is not None:
-            turns = [t for t in self._turns if not t.items and not t.worded]
+            turns = [t for t in self._turns if not t.items and t.owed]
             if at is not None:  # no words come any more of those before it
                 turns = [t for t in turns if t.began <= at + SLACK][-1:]
         return next(iter(turns or self._turns[-1:]), None)
@@ -108,7 +109,7 @@ class HeardTurns:
         turn = self.of(item, at)
         if turn is None:
             return None
-        turn.worded = True
+        turn.owed = max(0, turn.owed - 1)
         if item is not None and not turn.items:
             turn.items.append(item)
         self._latest = max(self._latest, turn.began)  # words come in the order they were said

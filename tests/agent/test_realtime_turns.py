@@ -233,12 +233,12 @@ def test_words_of_a_turn_ended_by_hand_stand_before_its_answer() -> None:
 
 def test_a_turn_that_the_model_hears_as_two_takes_no_words_of_the_next_one() -> None:
     turns = HeardTurns()
-    turns.voice(0.0)
+    turns.voice(0.0, each=True)
     turns.named("a", 1.0)
-    turns.voice(1.5)  # and before the turn is over
+    turns.voice(1.5, each=True)  # and before the turn is over
     turns.named("b", 2.0)
     turns.over(2.5)
-    turns.voice(4.0)
+    turns.voice(4.0, each=True)
     assert turns.worded("a") == 0.0
     assert turns.worded("b") == 0.0
     assert turns.owes(4.5)
@@ -247,18 +247,23 @@ def test_a_turn_that_the_model_hears_as_two_takes_no_words_of_the_next_one() -> 
 
 def test_words_are_owed_for_each_voice_of_a_turn() -> None:
     turns = HeardTurns()
-    turns.voice(0.0)
+    turns.voice(0.0, each=True)
     turns.worded(None)
     assert not turns.owes(1.0)
-    turns.voice(1.2)
+    turns.voice(1.2, each=True)
+    turns.voice(1.4, each=True)
+    turns.worded(None)
     assert turns.owes(1.5)
+    turns.voice(1.6, each=False)  # a model that is told when a turn is over tells all of it then
+    turns.worded(None)
+    assert not turns.owes(1.7)
 
 
 def test_a_turn_of_which_a_model_makes_nothing_takes_no_other_turns_name() -> None:
     turns = HeardTurns()
-    turns.voice(0.0)
+    turns.voice(0.0, each=True)
     turns.over(1.0)
-    turns.voice(20.0)
+    turns.voice(20.0, each=True)
     turns.over(21.0)
     turns.named("b", 21.1)
     assert turns.worded("b") == 20.0
