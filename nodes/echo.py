@@ -3,6 +3,10 @@
 WebRTC's canceller (in the package `livekit`, no server needed) is given everything that goes out
 and everything that comes in. It has to hear some of the agent's voice before it can tell: until
 it has, and where it is switched off, the microphone is not listened to while the agent speaks.
+
+It leaves nothing of the echo, and little of a voice over it. So it says whether somebody speaks,
+and what is let through of words is the microphone's own sound, less the echo as `echo_path` knows
+it.
 """
 
 from __future__ import annotations
@@ -13,6 +17,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from livekit import rtc
+
+from antiphon.nodes.echo_path import EchoPath
+from antiphon.nodes.local.mouth import Mouth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +36,8 @@ WAITING: Final = 1000  # steps for the speaker that the microphone has not caugh
 LINGERS: Final = 35  # steps that a sound goes on in the room and in the devices
 LEARNS: Final = 100  # steps of the agent's voice of which none may come through
 DOUBT: Final = 15  # steps: nothing that is shorter is anybody
+KEPT: Final = 40  # steps before somebody is believed to speak of which all is let through
+HUMS: Final = 15  # steps that a voice may take to its first vowel
 PART: Final = 5  # steps compared with what was sent, at a time
 SURE: Final = 10  # of them, which must be loud
 LATEST: Final = 20  # steps after which an echo is looked for no more
@@ -57,7 +66,8 @@ class Echo:
     so that there is nothing to cancel. `on_change` is called when `duplex` has changed.
 
     While the agent sounds, only what stays loud behind the canceller is let through, and then all
-    of it, from `DOUBT` before: what is left of an echo when a device stumbles is short.
+    of it, from `KEPT` before: what is left of an echo when a device stumbles is short. Words are
+    the microphone's sound without the echo; of hums and coughs, what the canceller left.
 
     While nothing is said by either, what comes in is the room's noise, and the canceller rests: it
     would take most of the time that listening costs.
@@ -89,7 +99,10 @@ class Echo:
         self._raw: deque[Samples] = deque(maxlen=DOUBT)
         self._sent: deque[Samples] = deque(maxlen=DOUBT + LATEST)
         self._looks = 0
-        self._held: deque[tuple[float, Samples]] = deque(maxlen=DOUBT)
+        self._path = EchoPath()
+        self._held: deque[tuple[float, Samples, Samples]] = deque(maxlen=KEPT + HUMS)
+        self._mouth = Mouth()  # of whoever may be speaking
+        self._hums = 0  # steps for which they have, without a vowel
         self._open = 0  # steps for which all is let through
         self._ahead = 0  # steps let through in the place of which there had been silence
         self._without = 0  # steps of the agent's voice of which nothing came through
@@ -114,12 +127,19 @@ class Echo:
         self._sent.append(out)
         if self._rests(before):
             self._loud.append(False)
-            return self._heard(at, self._noise(self._floor))
+            return [(at, self._noise(self._floor))]
         cleaned = self._cleaned(out, samples)
         loudness = _loudness(cleaned)
         self._floor = min(loudness, max(self._floor, 1.0) * RISES)
         self._loud.append(loudness > max(AUDIBLE, STAYS * before))
-        return self._heard(at, cleaned)
+        return self._heard(at, cleaned, self._whole(out, samples, cleaned))
+
+    def _whole(self, out: Samples, samples: Samples, cleaned: Samples) -> Samples:
+        """A voice as the microphone has it."""
+        if not self._sounding:
+            return samples
+        rest = self._path.without(out, samples, alone=not any(self._loud))
+        return rest if self._path.known else cleaned
 
     def _rests(self, loudness: float) -> bool:
         """Neither of them has been heard for a while."""
@@ -135,31 +155,46 @@ class Echo:
         self._module.process_stream(frame)
         return np.frombuffer(frame.data, np.int16)
 
-    def _heard(self, at: float, cleaned: Samples) -> list[tuple[float, Samples]]:
+    def _heard(self, at: float, cleaned: Samples, whole: Samples) -> list[tuple[float, Samples]]:
         """What is let through of a step: all of it, none, or also what was held before it."""
-        if not self._sounding or (self.duplex is Duplex.FULL and not self._cancels):
+        if self.duplex is Duplex.FULL and not self._cancels:
+            return [(at, cleaned)]
+        if self.duplex is not Duplex.HALF:
+            self._opens(cleaned)
+        if self.duplex is Duplex.LEARNING and self._sounding:
+            self._learn()
+        if self.duplex is not Duplex.FULL:
+            return [(at, self._hush() if self._sounding else cleaned)]
+        if not self._sounding and not self._open:
             self._held.clear()
             return [(at, cleaned)]
-        if self.duplex is Duplex.HALF:
-            return [(at, self._hush())]
 
-        if sum(self._loud) >= SURE and not self._echoes():
-            self._open = OPEN
-        elif self._open:
-            self._open -= 1
-        if self.duplex is Duplex.LEARNING:
-            self._learn()
-            return [(at, self._hush())]
-        self._held.append((at, cleaned))
-        if self._open:
-            let_through = list(self._held)
-            self._held.clear()
-            self._ahead += len(let_through) - 1
-            return let_through
+        self._held.append((at, cleaned, whole))
+        if self._open and (self._mouth.open or self._hums > HUMS):
+            return self._let_through()
         if self._ahead:  # the silence for this step has been given
             self._ahead -= 1
             return []
         return [(at, self._hush())]
+
+    def _opens(self, cleaned: Samples) -> None:
+        """Somebody speaks, or goes on; whether it is with words."""
+        if sum(self._loud) >= SURE and not (self._sounding and self._echoes()):
+            self._open = OPEN
+        elif self._open:
+            self._open -= 1
+        if self._open or any(self._loud):
+            self._mouth.hear(cleaned)
+        else:
+            self._mouth = Mouth()
+        self._hums = self._hums + 1 if self._open else 0
+
+    def _let_through(self) -> list[tuple[float, Samples]]:
+        words = self._mouth.open and (any(self._loud) or not self._sounding)
+        let_through = [(at, whole if words else cleaned) for at, cleaned, whole in self._held]
+        self._held.clear()
+        self._ahead += len(let_through) - 1
+        return let_through
 
     def _echoes(self) -> bool:
         """What has stayed loud is the agent's voice all the same: there is nothing else in it.

@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from antiphon.nodes.local.sound import Samples
 
 RATE: Final = 16_000
 WINDOW: Final = 512  # samples: several periods of a low voice
 HOP: Final = 160
 SIZE: Final = 1024  # of the transforms
-VOWEL: Final = 3  # windows in a row: of noise and a hum one or two look like a vowel
+VOWEL: Final = 4  # windows in a row: of noise and a hum a few look like a vowel
 FAINT: Final = 10**-2.5  # of the power of the loudest window: what is fainter is an echo, or noise
-OPEN: Final = 10**-2.8  # of a window's power, above the lowest tones; "you" has little more
+FAINTEST: Final = 1.6e8  # of a window, at all: it is 40 of a sample's 32,768
+OPEN: Final = 10**-2.95  # of a window's power, above the lowest tones; "you" has little more
+EDGE: Final = 4.0  # times as loud as 10 ms before, or as quiet: what is in a window is its edge
 ALIKE: Final = 0.5  # correlation of a window with itself a period later; of noise it is 0.3
 
 _FREQUENCIES = np.fft.rfftfreq(SIZE, 1 / RATE)
@@ -42,6 +46,7 @@ class Mouth:
     def __init__(self) -> None:
         self._left = np.empty(0, np.int16)
         self._loudest = 0.0
+        self._power = 0.0
         self._vowel = 0
 
     @property
@@ -54,19 +59,23 @@ class Mouth:
         if self.open:
             return
         sound = np.concatenate([self._left, samples])
-        at = 0
-        while at + WINDOW <= len(sound):
-            self._vowel = self._vowel + 1 if self._is_vowel(sound[at : at + WINDOW]) else 0
-            at += HOP
+        places = range(0, len(sound) - WINDOW + 1, HOP)
+        spectra = [
+            np.abs(np.fft.rfft(sound[at : at + WINDOW] * _TAPER, SIZE)) ** 2 for at in places
+        ]
+        self._loudest = max([self._loudest, *(float(each[_ALL].sum()) for each in spectra)])
+        for spectrum in spectra:
+            self._vowel = self._vowel + 1 if self._is_vowel(spectrum) else 0
             if self.open:
                 return
-        self._left = sound[at:]
+        self._left = sound[len(places) * HOP :]
 
-    def _is_vowel(self, window: Samples) -> bool:
-        spectrum = np.abs(np.fft.rfft(window * _TAPER, SIZE)) ** 2
-        power = float(spectrum[_ALL].sum())
-        self._loudest = max(self._loudest, power)
-        if not power or power < FAINT * self._loudest or spectrum[_HIGH].sum() < OPEN * power:
+    def _is_vowel(self, spectrum: NDArray[np.float64]) -> bool:
+        before, power = self._power, float(spectrum[_ALL].sum())
+        self._power = power
+        if not before / EDGE < power < before * EDGE:
+            return False
+        if power < max(FAINTEST, FAINT * self._loudest) or spectrum[_HIGH].sum() < OPEN * power:
             return False
         alike = np.fft.irfft(np.where(_VOICED, spectrum, 0.0))[: _PERIODS.stop] / _TAPERED
         return bool(alike[_PERIODS].max() > ALIKE * alike[0])

@@ -19,11 +19,12 @@ from antiphon.nodes.local import flite, sphinx
 from antiphon.nodes.wav import read_wav
 from antiphon.pipeline.errors import NodeUnavailable
 from antiphon.pipeline.streams import Scope
+from tests.nodes.local.conftest import say  # noqa: F401
 from tests.nodes.test_console import BUILT_IN, Script
 from tests.sound_card import slam
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from antiphon.nodes.local.sound import Samples
     from antiphon.speech import SpeechHandle
@@ -40,6 +41,13 @@ TALK: Final = (
     "Take the number seven, and get off at the market square. "
     "Please bring a valid card with you when you come for the first time."
 )
+
+BARGE_INS: Final = [
+    (-10, 1.3, "slt", "wait a moment please"),
+    (-10, 3.1, "rms", "can you help me"),
+    (-10, 3.1, "slt", "tell me another story"),
+    (-3, 1.3, "slt", "where is the station"),
+]
 
 
 class Room:
@@ -63,6 +71,11 @@ class Room:
         while not speech.done():
             await self._script.run(0.1)
 
+    def words(self) -> str:
+        """What was recognised."""
+        records = [r for r in self.session.timeline.records if r.kind == "transcript"]
+        return " ".join(str(r.detail["text"]) for r in records if r.detail["final"])
+
     def records(self, *kinds: str) -> list[str]:
         return [r.kind for r in self.session.timeline.records if r.kind in kinds]
 
@@ -85,14 +98,35 @@ async def room(gain: float) -> AsyncIterator[Room]:
         await card.close()
 
 
-@pytest.mark.parametrize("over", [0.0, 0.7])
-async def test_a_hum_a_cough_and_a_slammed_door_over_an_echo_end_no_reply(over: float) -> None:
+@pytest.mark.parametrize(("gain", "over"), [(-10, 3.4), (-3, 0.7)])
+async def test_a_hum_a_cough_and_a_slammed_door_over_an_echo_end_no_reply(
+    gain: float, over: float
+) -> None:
     hums_and_cough = read_wav(CALLERS / "hums.wav").samples[107_000:155_000]
     pause = np.zeros(24_000, np.int16)
-    async with room(-10) as there:
+    async with room(gain) as there:
         speech = await there.hears(np.concatenate([hums_and_cough, pause, slam()]), over=over)
         assert there.records("pause", "resume")  # it was heard
         assert not speech.interrupted, there.session.timeline.records
+
+
+async def test_the_words_of_a_barge_in_over_an_echo_are_heard_from_the_first_one_on(
+    say: Callable[..., Samples],  # noqa: F811
+) -> None:
+    """Each of them is recognised without an error when the agent is silent.
+
+    Of 40 such barge-ins by two voices, what WebRTC's canceller leaves had 11 first words.
+    """
+    heard = []
+    for gain, over, voice, text in BARGE_INS:
+        async with room(gain) as there:
+            speech = await there.hears(
+                np.concatenate([say(text, voice), np.zeros(8000, np.int16)]), over=over
+            )
+            assert speech.interrupted
+            heard.append((text, there.words()))
+    right = [text for text, words in heard if words.split()[:1] == text.split()[:1]]
+    assert len(right) >= len(BARGE_INS) - 1, heard
 
 
 @pytest.mark.parametrize("gain", [-10, -3])
