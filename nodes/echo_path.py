@@ -50,6 +50,7 @@ class EchoPath:
         self._echoes = self._left = 1.0
 
     def _forget(self) -> None:
+        self._way[:] = 0.0
         self._unsure[:] = (UNKNOWN * FADES ** np.arange(PARTS))[:, np.newaxis]
 
     @property
@@ -69,10 +70,8 @@ class EchoPath:
         echo = np.fft.irfft((self._sent * self._way).sum(axis=0))[STEP:]
         rest = heard.astype(np.float32) / FULL - echo
         self._learn(rest)
-        if alone:  # as far as that is known yet
-            power, expected = float(echo.dot(echo)), self._left / self._echoes
-            self._echoes += LEARNS * (power - self._echoes)
-            self._left += LEARNS * (min(float(rest.dot(rest)), 2 * expected * power) - self._left)
+        if alone:
+            self._judge(float(echo.dot(echo)), float(rest.dot(rest)))
         return np.clip(rest * FULL, -FULL, FULL - 1).astype(np.int16)
 
     def _learn(self, rest: NDArray[np.floating[Any]]) -> None:
@@ -87,6 +86,14 @@ class EchoPath:
         self._way += np.fft.rfft(change, axis=1)
         self._unsure *= (1 - 0.5 * gain * power) * LASTS**2
         self._unsure += (1 - LASTS**2) * _power(self._way)
+
+    def _judge(self, echo: float, rest: float) -> None:
+        """What is left of an echo; somebody may have begun to speak, so it grows slowly."""
+        known, expected = self.known, echo * self._left / self._echoes
+        self._echoes += LEARNS * (echo - self._echoes)
+        self._left += LEARNS * (min(rest, 2 * expected) - self._left)
+        if known and not self.known:  # a device has stumbled: the way is another
+            self._forget()
 
 
 def _power(spectrum: Spectra) -> NDArray[np.floating[Any]]:

@@ -52,7 +52,7 @@ def test_a_way_that_has_become_longer_is_known_as_such_and_learnt_again() -> Non
     before, after = echo(sent, 0.04), echo(sent, 0.08)
     passed(path, sent[: 4 * RATE], before[: 4 * RATE], alone=True)
     assert path.known
-    passed(path, sent[4 * RATE : 5 * RATE], after[4 * RATE : 5 * RATE], alone=True)
+    passed(path, sent[4 * RATE : 5 * RATE + 8000], after[4 * RATE : 5 * RATE + 8000], alone=True)
     assert not path.known
-    passed(path, sent[5 * RATE :], after[5 * RATE :], alone=True)
+    passed(path, sent[5 * RATE + 8000 :], after[5 * RATE + 8000 :], alone=True)
     assert path.known
