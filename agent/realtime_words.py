@@ -40,7 +40,7 @@ class RealtimeWords:
         self._seat = seat
         self._loop = asyncio.get_running_loop()
         self._interim: Words | None = None
-        self._early: list[Words] = []
+        self._early: list[tuple[Words, float | None]] = []
         self._leavers: list[Leaver] = []
         self._news: asyncio.Future[None] | None = None
         self.handlers: dict[str, Callable[..., None]] = {
@@ -59,9 +59,7 @@ class RealtimeWords:
             return
         turn = self.turns.of(said.item, self._since(said))
         if turn is not None and turn is self.turns.open:
-            self.turns.worded(said.item, self._since(said))
-            self._early.append(said)  # for whoever answers them
-            self.tell()
+            self._early.append((said, self._come(said)))  # for whoever answers them
         else:
             self.write(said, talk.agent)
 
@@ -82,8 +80,8 @@ class RealtimeWords:
 
     def _settle(self) -> None:
         early, self._early = self._early, []
-        for said in early:
-            self.write(said, self._conversation.agent)
+        for said, began in early:
+            self._write(said, self._conversation.agent, began)
 
     def unfinished(self, item: llm.ChatItem) -> bool:
         """It is of a turn that is not over."""
@@ -97,7 +95,7 @@ class RealtimeWords:
     def leaver(self, link: Link, agent: Agent) -> Leaver:
         """Others hear the user from now on."""
         interim, self._interim = self._interim, None
-        early, self._early = self._early, []
+        early, self._early = [said for said, _ in self._early], []
         self._leavers.append(Leaver(self, self._conversation, link, agent, interim, early))
         return self._leavers[-1]
 
@@ -109,10 +107,18 @@ class RealtimeWords:
             leaver.ends()
 
     def write(self, said: Words, agent: Agent) -> None:
-        """Put words into history, where their turn began; a model may tell them twice."""
-        talk, text = self._conversation, said.text.strip()
+        """Put words into history that have come."""
+        self._write(said, agent, self._come(said))
+
+    def _come(self, said: Words) -> float | None:
+        """Those words were owed; when their turn began, where that is known."""
         began = self.turns.worded(said.item, self._since(said))
         self.tell()
+        return began
+
+    def _write(self, said: Words, agent: Agent, began: float | None) -> None:
+        """Where their turn began; a model may tell them twice."""
+        talk, text = self._conversation, said.text.strip()
         told = agent._chat_ctx.get_by_id(said.item) if said.item is not None else None
         if isinstance(told, llm.ChatMessage):
             before = told.text_content or ""

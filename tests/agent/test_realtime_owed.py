@@ -181,3 +181,21 @@ def test_a_voice_over_which_a_recogniser_takes_over_is_ended_by_its_words() -> N
     )
     assert "[unheard" not in str([r.detail for r in call.records("commit")])
     assert call.messages[-1].role == "assistant"
+
+
+def test_the_words_of_each_voice_of_a_turn_are_waited_for_when_the_call_ends() -> None:
+    """Those of the first came before the turn was over, those of the second are late."""
+
+    def slow(call: Call) -> None:
+        model_of(call.agent).pace.transcribed = 1.5
+
+    for moment in [1.7 + 0.1 * n for n in range(8)]:
+        call = hold(
+            user(0.2, 0.6, "zaza", final=0.08),
+            at(1.2, slow),
+            user(1.0, 1.4, "zeze", final=0.08),
+            agent=its_turns,
+            until=moment,
+        )
+        check(call)
+        assert call.text("user") == ["zaza", "zeze"], moment
