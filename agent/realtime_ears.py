@@ -204,6 +204,8 @@ class RealtimeEars:
         """Nothing more of the turn comes: whoever has heard it so far is to make words of it."""
         if self._turns.open and (self._voice_at is not None or not detecting):
             link.commit()
+        if self._voice_at is not None:
+            self._turns.broken_off()
 
     async def last_words(self, timeout: float) -> None:
         """Let the models finish the words of what they have heard, for so many seconds. A model

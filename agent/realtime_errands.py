@@ -81,7 +81,7 @@ class Errands:
     async def _work(self) -> None:
         await self._done("beginning")
         async for what, do, done in self._line:
-            self._doing = task = self._scope.start(what, outcome(do()))
+            self._doing = task = self._scope.start(what, _outcome(do))
             await self._done(what)
             if task.done() and not task.cancelled():
                 self._judge(what, task.result())
@@ -107,3 +107,8 @@ class Errands:
                 self._awaited.remove(each)
             if not each.done():
                 each.set_result(None)
+
+
+async def _outcome(do: Callable[[], Awaitable[None]]) -> Exception | None:
+    """In a task: one that is cancelled before its first step has not begun it."""
+    return await outcome(do())

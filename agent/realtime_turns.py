@@ -39,6 +39,7 @@ class Heard:
     """A turn of the user's, from its first voice on (loop time)."""
 
     began: float
+    each: bool  # the model makes words of each voice in it, not of all when it is over
     ended: float | None = None
     items: list[str] = field(default_factory=list)  # the model's names for it
     owed: int = 1  # transcripts that have not come
@@ -68,10 +69,15 @@ class HeardTurns:
         """The user makes a sound: in the turn that is open, or a new one. Words of it may come: of
         `each` for itself, or of all that have been made."""
         if (turn := self.open) is not None:
-            turn.owed = turn.owed + 1 if each else 1
+            turn.owed += 1
         else:
-            self._turns.append(Heard(at))
+            self._turns.append(Heard(at, each))
             del self._turns[:-KEPT]
+
+    def broken_off(self) -> None:
+        """It is over in the middle of a voice: words of that voice may come."""
+        if (turn := self.open) is not None:
+            turn.owed = max(1, turn.owed)
 
     def over(self, now: float) -> None:
         """The turn has ended."""
@@ -109,7 +115,8 @@ class HeardTurns:
         turn = self.of(item, at)
         if turn is None:
             return None
-        turn.owed = max(0, turn.owed - 1)
+        all_of_it = turn.ended is not None and not turn.each
+        turn.owed = 0 if all_of_it else max(0, turn.owed - 1)
         if item is not None and not turn.items:
             turn.items.append(item)
         self._latest = max(self._latest, turn.began)  # words come in the order they were said

@@ -183,7 +183,10 @@ def test_a_voice_over_which_a_recogniser_takes_over_is_ended_by_its_words() -> N
     assert call.messages[-1].role == "assistant"
 
 
-def test_the_words_of_each_voice_of_a_turn_are_waited_for_when_the_call_ends() -> None:
+@BOTH
+def test_the_words_of_each_voice_of_a_turn_are_waited_for_when_the_call_ends(
+    agent: Making,
+) -> None:
     """Those of the first came before the turn was over, those of the second are late."""
 
     def slow(call: Call) -> None:
@@ -194,8 +197,27 @@ def test_the_words_of_each_voice_of_a_turn_are_waited_for_when_the_call_ends() -
             user(0.2, 0.6, "zaza", final=0.08),
             at(1.2, slow),
             user(1.0, 1.4, "zeze", final=0.08),
-            agent=its_turns,
+            agent=agent,
             until=moment,
         )
         check(call)
         assert call.text("user") == ["zaza", "zeze"], moment
+
+
+def test_a_voice_in_which_the_call_ends_is_waited_for_though_words_came_since_it_began() -> None:
+    """Those of a voice before it, so short that it was taken for a cough."""
+
+    def make(call: Call) -> Agent:
+        made = our_turns(call)
+        model_of(made).pace.transcribed, model_of(made).pace.first = 0.2, 0.0
+        return made
+
+    for moment in [3.2 + 0.05 * n for n in range(8)]:
+        call = hold(
+            user(0.2, 0.53, "zaza", final=0.7),
+            user(1.63, 1.87, "zizi", final=0.7),
+            user(2.68, 3.73, "zozo zuzu"),
+            agent=make,
+            until=moment,
+        )
+        check(call)

@@ -254,9 +254,20 @@ def test_words_are_owed_for_each_voice_of_a_turn() -> None:
     turns.voice(1.4, each=True)
     turns.worded(None)
     assert turns.owes(1.5)
-    turns.voice(1.6, each=False)  # a model that is told when a turn is over tells all of it then
     turns.worded(None)
-    assert not turns.owes(1.7)
+    assert not turns.owes(1.6)
+
+
+def test_a_model_that_is_told_when_a_turn_is_over_tells_all_of_it_then() -> None:
+    turns = HeardTurns()
+    turns.voice(0.0, each=False)
+    turns.voice(1.2, each=False)
+    turns.voice(2.4, each=False)
+    turns.worded(None)
+    assert turns.owes(2.5), "it may tell some before"
+    turns.over(3.0)
+    turns.worded(None)
+    assert not turns.owes(3.5)
 
 
 def test_a_turn_of_which_a_model_makes_nothing_takes_no_other_turns_name() -> None:
