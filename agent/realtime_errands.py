@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.realtime")
 
 LIMIT: Final = 10.0  # seconds for anything that the server has to answer
+MOMENT: Final = 0.5  # seconds for it, when the session is to be closed
 
 Errand = tuple[str, "Callable[[], Awaitable[None]]", asyncio.Future[None]]
 
@@ -61,12 +62,22 @@ class Errands:
         return done
 
     def close(self) -> None:
-        """Nothing more is done, not even to its end, and nobody need wait."""
+        """Nothing more is begun, and nobody need wait."""
         self._line.close()
-        self._doing.cancel()
         if self._working is not None:
             self._working.cancel()
         self._settle(*self._awaited)
+
+    async def ended(self) -> None:
+        """Wait a moment for what has been begun: a plugin that is cancelled in it may leave an
+        error that nobody reads."""
+        await asyncio.wait([self._doing], timeout=MOMENT)
+        self._doing.cancel()
+
+    def abandon(self) -> None:
+        """There is no session to tell anything."""
+        self.close()
+        self._doing.cancel()
 
     async def _begin(self) -> None:
         while self._line.waiting:

@@ -73,7 +73,7 @@ class Link:
         try:
             self.session: llm.RealtimeSession[Any] = model.session(turn_detection_disabled=disabled)
         except BaseException:
-            self._errands.close()
+            self._errands.abandon()
             raise
         self._errands.start()
         self.retold = Retold(self)
@@ -290,8 +290,12 @@ class Link:
         """End the session; the task has no error to raise."""
         if self._closing is None:
             self._errands.close()
-            self._closing = self._scope.start("realtime close", outcome(self.session.aclose()))
+            self._closing = self._scope.start("realtime close", self._close())
         return self._closing
+
+    async def _close(self) -> Exception | None:
+        await self._errands.ended()
+        return await outcome(self.session.aclose())
 
 
 def _calls(items: list[llm.ChatItem]) -> set[str]:
