@@ -22,7 +22,7 @@ SIZE: Final = 1024  # of the transforms
 VOWEL: Final = 4  # windows in a row: of noise and a hum a few look like a vowel
 FAINT: Final = 10**-2.5  # of the power of the loudest window: what is fainter is an echo, or noise
 FAINTEST: Final = 1.6e8  # of a window, at all: it is 40 of a sample's 32,768
-OPEN: Final = 10**-2.95  # of a window's power, above the lowest tones; "you" has little more
+OPEN: Final = 10**-3.1  # of a window's power, above the lowest tones; "you" has little more
 EDGE: Final = 4.0  # times as loud as 10 ms before, or as quiet: what is in a window is its edge
 ALIKE: Final = 0.5  # correlation of a window with itself a period later; of noise it is 0.3
 
