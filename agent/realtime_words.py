@@ -61,6 +61,7 @@ class RealtimeWords:
         if turn is not None and turn is self.turns.open:
             self._early.append((said, self._come(said)))  # for whoever answers them
         else:
+            self._settle()  # words come in the order they were said
             self.write(said, talk.agent)
 
     def over(self) -> None:
